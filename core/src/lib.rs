@@ -1,0 +1,19 @@
+//! SMTP as pure state machines.
+//!
+//! This crate knows the protocol and nothing else: it parses what the other side says and decides what to say next.
+//! It opens no socket, reads no clock and draws no random number; a *host* supplies those. Each machine is a plain
+//! value that is a pure function of its inputs, so that the same calls give the same outputs on every host.
+//!
+//! The floors, each using only the ones below it:
+//!
+//! - [`client`]: one connection to a server, as a state machine
+//! - [`sasl`]: each authentication mechanism
+//! - [`syntax`]: text to values and back
+//! - [`error`]: the one catalogue of errors, with stable codes
+#![no_std]
+
+extern crate alloc;
+
+pub mod error;
+
+pub use error::{Error, ErrorCode, Step};
