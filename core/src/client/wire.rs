@@ -1,0 +1,247 @@
+//! What has been said, what the host has written of it, and which replies are due.
+//!
+//! Every byte that is output has a place in one count, `said`. The host tells how many of them it has `written`. A reply
+//! is due for each command, in order, and remembers the place of the last byte of its command. From these three come:
+//! whether a reply came before its command, whether content had been fully sent when a connection broke, when a
+//! deadline runs, how many octets are in flight, and how long a round trip takes.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::time::Duration;
+
+use super::message::MessageId;
+use super::output::{Event, Output, Trace};
+use crate::error::Step;
+
+/// What a reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The server speaks first.
+    Greeting,
+    /// EHLO, HELO or LHLO.
+    Hello,
+    StartTls,
+    Auth,
+    /// A command of the transaction at the front.
+    Mail,
+    Rcpt,
+    Data,
+    /// A BDAT chunk that is not the last.
+    Chunk,
+    /// The end of the content: the final dot, or the last chunk. From LMTP one for each accepted recipient.
+    Content,
+    Rset,
+    /// A command of the user, by its number.
+    Command(u64),
+    Quit,
+}
+
+impl Asked {
+    pub(super) fn step(self) -> Step {
+        match self {
+            Self::Greeting => Step::Greeting,
+            Self::Hello => Step::Ehlo,
+            Self::StartTls => Step::StartTls,
+            Self::Auth => Step::Auth,
+            Self::Mail => Step::Mail,
+            Self::Rcpt => Step::Rcpt,
+            Self::Data => Step::Data,
+            Self::Chunk => Step::Content,
+            Self::Content => Step::EndOfContent,
+            Self::Rset => Step::Rset,
+            Self::Command(_) => Step::Command,
+            Self::Quit => Step::Quit,
+        }
+    }
+}
+
+/// A reply that is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) asked: Asked,
+    /// Where the command ends.
+    end: u64,
+}
+
+/// A round trip that is being waited for: everything said before `mark`.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    mark: u64,
+    began: Duration,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wire {
+    outputs: VecDeque<Output>,
+    said: u64,
+    written: u64,
+    due: VecDeque<Due>,
+    /// Since when the reply at the front is waited for, or the host writes without progress.
+    since: Duration,
+    turn: Option<Turn>,
+    turns: u32,
+    shortest_turn: Option<Duration>,
+    pub(super) trace: bool,
+}
+
+/// What one write usually needs: enough for MAIL, RCPT and DATA.
+const WRITE_CAPACITY: usize = 256;
+
+impl Wire {
+    /// Says a command, written by `encode` with its line end. A reply is due.
+    pub(super) fn command(&mut self, now: Duration, asked: Asked, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.line(now, encode);
+        self.await_reply(now, asked);
+    }
+
+    /// Says a line of which only `shown` may be seen, since it holds a secret. A reply is due.
+    pub(super) fn secret(&mut self, now: Duration, asked: Asked, line: &[u8], shown: impl Into<String>) {
+        if self.trace {
+            self.event(Event::Trace(Trace::Sent(shown.into())));
+        }
+        self.say(now, |out| out.extend_from_slice(line));
+        self.await_reply(now, asked);
+    }
+
+    /// Says a line for which no reply of its own is due, like BDAT before its octets.
+    pub(super) fn line(&mut self, now: Duration, encode: impl FnOnce(&mut Vec<u8>)) {
+        if !self.trace {
+            return self.say(now, encode);
+        }
+        let mut line = Vec::new();
+        encode(&mut line);
+        let shown = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        self.event(Event::Trace(Trace::Sent(shown)));
+        self.say(now, |out| out.extend_from_slice(&line));
+    }
+
+    /// Says bytes that belong to content.
+    pub(super) fn added(&mut self, now: Duration, bytes: &[u8]) {
+        self.say(now, |out| out.extend_from_slice(bytes));
+    }
+
+    /// Says a range of a message's content.
+    pub(super) fn content(&mut self, now: Duration, message: MessageId, range: Range<u64>) {
+        self.before_saying(now);
+        self.said += range.end - range.start;
+        self.outputs.push_back(Output::WriteBody { message, range });
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn ask_host(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(super) fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.
+    pub(super) fn hang_up(&mut self) {
+        self.outputs.retain(|output| matches!(output, Output::Event(_)));
+        self.due.clear();
+    }
+
+    /// A reply is due for what has been said last.
+    pub(super) fn await_reply(&mut self, now: Duration, asked: Asked) {
+        if self.due.is_empty() {
+            self.since = now;
+        }
+        self.due.push_back(Due { asked, end: self.said });
+    }
+
+    /// Which reply is due next.
+    pub(super) fn next_due(&self) -> Option<Asked> {
+        self.due.front().map(|due| due.asked)
+    }
+
+    /// Whether the reply that is due next would come before its command has been written.
+    pub(super) fn not_yet_asked(&self) -> bool {
+        self.due.front().is_some_and(|due| due.end > self.written)
+    }
+
+    /// The reply that was due next has come.
+    pub(super) fn answered(&mut self, now: Duration) {
+        self.due.pop_front();
+        self.since = now;
+        let oldest = self.due.front().map_or(u64::MAX, |due| due.end);
+        if let Some(turn) = self.turn.filter(|turn| oldest > turn.mark) {
+            let took = now.saturating_sub(turn.began);
+            self.shortest_turn = Some(self.shortest_turn.map_or(took, |shortest| shortest.min(took)));
+            self.turn = None;
+        }
+    }
+
+    /// Whether no reply is due.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// The host has handed so many octets to the network.
+    pub(super) fn written(&mut self, now: Duration, octets: u64) {
+        self.written = self.said.min(self.written.saturating_add(octets));
+        self.since = now;
+    }
+
+    /// How many octets the host has not written yet.
+    pub(super) fn unwritten(&self) -> u64 {
+        self.said - self.written
+    }
+
+    /// The place of what will be said next.
+    pub(super) fn said(&self) -> u64 {
+        self.said
+    }
+
+    /// Whether everything before `place` has been handed to the network.
+    pub(super) fn is_written(&self, place: u64) -> bool {
+        place <= self.written
+    }
+
+    /// Since when the reply that is due next is waited for, or the host writes without progress.
+    pub(super) fn waiting_since(&self) -> Duration {
+        self.since
+    }
+
+    /// The connection has nothing to say and waits: a round trip, unless one is under way.
+    pub(super) fn wait(&mut self, now: Duration) {
+        if self.turn.is_none() && self.due.back().is_some_and(|due| due.asked != Asked::Greeting) {
+            self.turn = Some(Turn { mark: self.said, began: now });
+            self.turns += 1;
+        }
+    }
+
+    /// Round trips so far.
+    pub(super) fn turns(&self) -> u32 {
+        self.turns
+    }
+
+    /// The shortest round trip so far.
+    pub(super) fn shortest_turn(&self) -> Option<Duration> {
+        self.shortest_turn
+    }
+
+    fn say(&mut self, now: Duration, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.before_saying(now);
+        if !matches!(self.outputs.back(), Some(Output::Write(_))) {
+            self.outputs.push_back(Output::Write(Vec::with_capacity(WRITE_CAPACITY)));
+        }
+        let Some(Output::Write(bytes)) = self.outputs.back_mut() else {
+            return;
+        };
+        let before = bytes.len();
+        encode(bytes);
+        self.said += (bytes.len() - before) as u64;
+    }
+
+    fn before_saying(&mut self, now: Duration) {
+        if self.said == self.written && self.due.is_empty() {
+            self.since = now;
+        }
+    }
+}

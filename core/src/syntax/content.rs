@@ -1,0 +1,402 @@
+//! The content of a message: what one look at it tells, and how it goes over the wire.
+//!
+//! Nothing here holds or copies content. [`Inspection`] is what a message needs to be sent, found in one pass;
+//! [`ContentEncoder`] looks at each chunk once and says which ranges of it go out as they are, and what is added between
+//! them: the dots of RFC 5321 §4.5.2, and the half of a line end that was missing (§2.3.8).
+//!
+//! Both rest on one observation: whatever has to be added depends on two neighbouring bytes. The bytes of a block are
+//! compared with those of the same block one place earlier, without a branch, which a compiler turns into vector
+//! instructions; only a block where something was found is looked at byte by byte.
+
+use core::fmt;
+use core::ops::Range;
+
+/// What to do about a CR without its LF, or an LF without its CR.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Newlines {
+    /// Make it a CR LF.
+    #[default]
+    Fix,
+    /// Refuse the message.
+    Refuse,
+}
+
+/// What one pass over a whole content tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Inspection {
+    size: u64,
+    bare_newlines: u64,
+    eight_bit: bool,
+    header_utf8: bool,
+}
+
+impl Inspection {
+    /// Looks at a whole content.
+    pub fn of(content: &[u8]) -> Self {
+        let Census { bare_newlines, eight_bit } = Census::of(content);
+        Self {
+            size: content.len() as u64,
+            bare_newlines,
+            eight_bit,
+            header_utf8: eight_bit && is_utf8_beyond_ascii(header_of(content)),
+        }
+    }
+
+    /// Octets as handed in.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Octets once every line ends in CR LF, without the dots of DATA: what SIZE declares (RFC 1870 §5).
+    pub fn canonical_size(&self) -> u64 {
+        self.size + self.bare_newlines
+    }
+
+    /// How many CR and LF stand alone.
+    pub fn bare_newlines(&self) -> u64 {
+        self.bare_newlines
+    }
+
+    /// Whether an octet is above 127 (RFC 6152).
+    pub fn eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    /// Whether the header is UTF-8 beyond ASCII, and so needs SMTPUTF8 (RFC 6532).
+    pub fn header_utf8(&self) -> bool {
+        self.header_utf8
+    }
+}
+
+/// The header: everything before the first empty line.
+fn header_of(content: &[u8]) -> &[u8] {
+    let mut at = 0;
+    for line in content.split_inclusive(|&b| b == b'\n') {
+        if matches!(line, b"\r\n" | b"\n") {
+            break;
+        }
+        at += line.len();
+    }
+    content.get(..at).unwrap_or(content)
+}
+
+fn is_utf8_beyond_ascii(bytes: &[u8]) -> bool {
+    !bytes.is_ascii() && core::str::from_utf8(bytes).is_ok()
+}
+
+/// How many bytes are looked at before it is asked whether something was found.
+const BLOCK: usize = 128;
+
+struct Census {
+    bare_newlines: u64,
+    eight_bit: bool,
+}
+
+impl Census {
+    fn of(content: &[u8]) -> Self {
+        let Some((&first, &last)) = content.first().zip(content.last()) else {
+            return Self { bare_newlines: 0, eight_bit: false };
+        };
+        let mut bare_newlines = u64::from(first == b'\n') + u64::from(last == b'\r');
+        let mut seen = first;
+        let (before, after) = (&content[..content.len() - 1], &content[1..]);
+        for (p, c) in before.chunks(BLOCK).zip(after.chunks(BLOCK)) {
+            let (bare, bits) = p.iter().zip(c).fold((0u8, 0u8), |(bare, bits), (&p, &c)| {
+                (bare + u8::from((p == b'\r') ^ (c == b'\n')), bits | c)
+            });
+            bare_newlines += u64::from(bare);
+            seen |= bits;
+        }
+        Self { bare_newlines, eight_bit: !seen.is_ascii() }
+    }
+}
+
+/// A bare CR or LF was found, and it was asked that such content be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BareNewline {
+    /// Where in the content, in octets.
+    pub offset: u64,
+}
+
+impl fmt::Display for BareNewline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a bare CR or LF near octet {}", self.offset)
+    }
+}
+
+/// How content is framed on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// DATA: dots are stuffed, and CRLF.CRLF ends it (RFC 5321 §4.1.1.4, §4.5.2).
+    Dotted,
+    /// BDAT: octets are counted, lines still end in CR LF (RFC 3030 §2).
+    Counted,
+    /// BDAT with BODY=BINARYMIME: octets are counted and are not looked at (RFC 3030 §3).
+    Binary,
+}
+
+/// A piece of encoded content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This range of the content, in octets from its beginning, as it is.
+    Content(Range<u64>),
+    /// These bytes.
+    Added(&'static [u8]),
+}
+
+/// Encodes content, chunk by chunk, without copying it.
+///
+/// ```
+/// use okuru_core::syntax::{ContentEncoder, Framing, Newlines, Piece};
+///
+/// let mut encoder = ContentEncoder::new(Framing::Dotted, Newlines::Fix);
+/// let mut pieces = Vec::new();
+/// let taken = encoder.encode(b"one\r\n.two\r\n", 1000, |piece| pieces.push(piece)).unwrap();
+/// encoder.finish(|piece| pieces.push(piece)).unwrap();
+/// assert_eq!(taken, 11);
+/// assert_eq!(pieces, [Piece::Content(0..5), Piece::Added(b"."), Piece::Content(5..11), Piece::Added(b".\r\n")]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ContentEncoder {
+    framing: Framing,
+    newlines: Newlines,
+    /// The last byte that was looked at; at the beginning the LF of the command line before.
+    last: u8,
+    offset: u64,
+    eight_bit: bool,
+}
+
+impl ContentEncoder {
+    /// An encoder at the beginning of a content.
+    pub fn new(framing: Framing, newlines: Newlines) -> Self {
+        Self { framing, newlines, last: b'\n', offset: 0, eight_bit: false }
+    }
+
+    /// Octets of content encoded so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether an octet above 127 has been seen. Never so with [`Framing::Binary`], which looks at nothing.
+    pub fn eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    /// Encodes the bytes that follow, and says how many were taken: all of them, or, once about `most` pieces have come
+    /// of them, the first so many. The caller hands in the rest again.
+    pub fn encode(&mut self, chunk: &[u8], most: usize, mut emit: impl FnMut(Piece)) -> Result<usize, BareNewline> {
+        if self.framing == Framing::Binary {
+            self.emit_range(chunk.len(), &mut emit);
+            return Ok(chunk.len());
+        }
+        let (mut from, mut at, mut pieces) = (0, 0, 0);
+        while at < chunk.len() && pieces < most {
+            let block = &chunk[at..chunk.len().min(at + BLOCK)];
+            if !self.needs_a_look(block) {
+                at += block.len();
+                continue;
+            }
+            for &byte in block {
+                if let Some(added) = self.added_before(byte, at)? {
+                    self.emit_range(at - from, &mut emit);
+                    emit(Piece::Added(added));
+                    from = at;
+                    pieces += 2;
+                }
+                self.last = byte;
+                at += 1;
+            }
+        }
+        self.emit_range(at - from, &mut emit);
+        Ok(at)
+    }
+
+    /// Ends the content: the line end that may be missing, and for DATA the final dot.
+    ///
+    /// Content sent by BDAT ends as it ends; only a CR that waits for its LF gets it.
+    pub fn finish(&mut self, mut emit: impl FnMut(Piece)) -> Result<(), BareNewline> {
+        if self.last == b'\r' && self.framing != Framing::Binary {
+            if self.newlines == Newlines::Refuse {
+                return Err(BareNewline { offset: self.offset });
+            }
+            emit(Piece::Added(b"\n"));
+            self.last = b'\n';
+        }
+        if self.framing == Framing::Dotted {
+            emit(Piece::Added(if self.last == b'\n' { b".\r\n" } else { b"\r\n.\r\n" }));
+        }
+        Ok(())
+    }
+
+    /// Looks at a block without a branch. Where there is nothing to add, the block has been passed.
+    fn needs_a_look(&mut self, block: &[u8]) -> bool {
+        let Some((&first, &last)) = block.first().zip(block.last()) else {
+            return false;
+        };
+        let dots = u8::from(self.framing == Framing::Dotted);
+        let (found, bits) = block.iter().zip(&block[1..]).fold(
+            (adds(self.last, first, dots), first),
+            |(found, bits), (&before, &byte)| (found | adds(before, byte, dots), bits | byte),
+        );
+        self.eight_bit |= !bits.is_ascii();
+        if found == 0 {
+            self.last = last;
+        }
+        found != 0
+    }
+
+    fn added_before(&self, byte: u8, at: usize) -> Result<Option<&'static [u8]>, BareNewline> {
+        let dotted = self.framing == Framing::Dotted && byte == b'.';
+        let added: &[u8] = match (self.last, byte) {
+            (b'\r', b'\n') => return Ok(None),
+            (b'\r', _) if dotted => b"\n.",
+            (b'\r', _) => b"\n",
+            (_, b'\n') => b"\r",
+            (b'\n', _) if dotted => return Ok(Some(b".")),
+            _ => return Ok(None),
+        };
+        match self.newlines {
+            Newlines::Fix => Ok(Some(added)),
+            Newlines::Refuse => Err(BareNewline { offset: self.offset + at as u64 }),
+        }
+    }
+
+    fn emit_range(&mut self, length: usize, emit: &mut impl FnMut(Piece)) {
+        if length > 0 {
+            let end = self.offset + length as u64;
+            emit(Piece::Content(self.offset..end));
+            self.offset = end;
+        }
+    }
+}
+
+/// Whether something is to be added between two bytes, 1 or 0.
+#[inline]
+fn adds(before: u8, byte: u8, dots: u8) -> u8 {
+    (u8::from(before == b'\r') ^ u8::from(byte == b'\n')) | (dots & u8::from(before == b'\n') & u8::from(byte == b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// Encodes `content` in chunks of `size` octets, at most `most` pieces a call.
+    fn encoded(content: &[u8], framing: Framing, size: usize, most: usize) -> Vec<u8> {
+        let mut encoder = ContentEncoder::new(framing, Newlines::Fix);
+        let mut wire = Vec::new();
+        for chunk in content.chunks(size) {
+            let mut rest = chunk;
+            while !rest.is_empty() {
+                let taken = encoder.encode(rest, most, |piece| put(piece, content, &mut wire)).unwrap();
+                assert!(taken > 0);
+                rest = &rest[taken..];
+            }
+        }
+        encoder.finish(|piece| put(piece, content, &mut wire)).unwrap();
+        assert_eq!(encoder.offset(), content.len() as u64);
+        wire
+    }
+
+    fn put(piece: Piece, content: &[u8], wire: &mut Vec<u8>) {
+        match piece {
+            Piece::Content(range) => wire.extend_from_slice(&content[range.start as usize..range.end as usize]),
+            Piece::Added(bytes) => wire.extend_from_slice(bytes),
+        }
+    }
+
+    /// Content, on the wire by DATA, on the wire by BDAT.
+    const KNOWN: &[(&[u8], &[u8], &[u8])] = &[
+        (b"", b".\r\n", b""),
+        (b"a", b"a\r\n.\r\n", b"a"),
+        (b"a\r\n", b"a\r\n.\r\n", b"a\r\n"),
+        (b".", b"..\r\n.\r\n", b"."),
+        (b".\r\n", b"..\r\n.\r\n", b".\r\n"),
+        (b"a\r\n.\r\nb\r\n", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb\r\n"),
+        (b"a\r\n..b\r\n", b"a\r\n...b\r\n.\r\n", b"a\r\n..b\r\n"),
+        (b"a.\r\nb.c\r\n", b"a.\r\nb.c\r\n.\r\n", b"a.\r\nb.c\r\n"),
+        // What has been used to smuggle a second message: a dot between line ends that are not CR LF.
+        (b"a\n.\nb", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb"),
+        (b"a\n.\r\nb", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb"),
+        (b"a\r\n.\nb", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb"),
+        (b"a\r.\r\nb", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb"),
+        (b"a\r.\rb", b"a\r\n..\r\nb\r\n.\r\n", b"a\r\n.\r\nb"),
+        (b"\n.\r\n", b"\r\n..\r\n.\r\n", b"\r\n.\r\n"),
+        (b"\r\r\n\n", b"\r\n\r\n\r\n.\r\n", b"\r\n\r\n\r\n"),
+        (b"a\r", b"a\r\n.\r\n", b"a\r\n"),
+        (b"\n", b"\r\n.\r\n", b"\r\n"),
+        (b"\0\xff.\r\n", b"\0\xff.\r\n.\r\n", b"\0\xff.\r\n"),
+    ];
+
+    #[test]
+    fn known_answers_in_chunks_of_every_size() {
+        for &(content, dotted, counted) in KNOWN {
+            for size in 1..=content.len().max(1) {
+                for most in [1, 3, 1000] {
+                    assert_eq!(encoded(content, Framing::Dotted, size, most), dotted, "{}", content.escape_ascii());
+                    assert_eq!(encoded(content, Framing::Counted, size, most), counted, "{}", content.escape_ascii());
+                    assert_eq!(encoded(content, Framing::Binary, size, most), content);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_blocks_see_what_single_bytes_see() {
+        // Every short pattern, at every place around the border of a block.
+        for &(pattern, ..) in KNOWN {
+            for before in BLOCK - 4..BLOCK + 4 {
+                let mut content = alloc::vec![b'x'; before];
+                content.extend_from_slice(pattern);
+                content.extend_from_slice(&[b'y'; 2 * BLOCK]);
+                for framing in [Framing::Dotted, Framing::Counted] {
+                    let whole = encoded(&content, framing, content.len(), 1000);
+                    assert_eq!(whole, encoded(&content, framing, 1, 1000), "{}", pattern.escape_ascii());
+                    assert_eq!(whole, encoded(&content, framing, BLOCK + 1, 1), "{}", pattern.escape_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_inspection_foretells_the_size() {
+        for &(content, _, counted) in KNOWN {
+            let inspection = Inspection::of(content);
+            assert_eq!(inspection.size(), content.len() as u64);
+            assert_eq!(inspection.canonical_size(), counted.len() as u64, "{}", content.escape_ascii());
+            assert_eq!(inspection.eight_bit(), !content.is_ascii());
+        }
+        let long = [b"x\n".repeat(1000), b"\r".repeat(1000)].concat();
+        assert_eq!(Inspection::of(&long).bare_newlines(), 2000);
+    }
+
+    #[test]
+    fn only_a_utf8_header_needs_smtputf8() {
+        assert!(Inspection::of("Subject: \u{e9}\r\n\r\nx".as_bytes()).header_utf8());
+        assert!(Inspection::of("Subject: \u{e9}".as_bytes()).header_utf8());
+        assert!(!Inspection::of("Subject: e\r\n\r\n\u{e9}".as_bytes()).header_utf8());
+        assert!(!Inspection::of("Subject: e\n\n\u{e9}".as_bytes()).header_utf8());
+        assert!(!Inspection::of(b"Subject: \xe9\r\n\r\nx").header_utf8());
+    }
+
+    #[test]
+    fn bare_newlines_are_refused_where_asked() {
+        for (content, offset) in [(&b"ab\ncd"[..], 2), (b"ab\rcd", 3), (b"ab\r", 3), (b"\n", 0)] {
+            let mut encoder = ContentEncoder::new(Framing::Dotted, Newlines::Refuse);
+            let result = encoder.encode(content, 1000, |_| ()).and_then(|_| encoder.finish(|_| ()));
+            assert_eq!(result, Err(BareNewline { offset }));
+        }
+        let mut encoder = ContentEncoder::new(Framing::Dotted, Newlines::Refuse);
+        assert_eq!(encoder.encode(b"ab\r\n.cd", 1000, |_| ()), Ok(7));
+        assert_eq!(encoder.finish(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn eight_bit_is_noticed_on_the_way() {
+        let mut encoder = ContentEncoder::new(Framing::Counted, Newlines::Fix);
+        encoder.encode(b"ascii\r\n", 1000, |_| ()).unwrap();
+        assert!(!encoder.eight_bit());
+        encoder.encode(b"caf\xe9\r\n", 1000, |_| ()).unwrap();
+        assert!(encoder.eight_bit());
+    }
+}
