@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+from stage import Failure
+
 NAMES = ["localhost", "mail.test", "127.0.0.1"]
 CLIENT_NAME = "alice"
 
@@ -38,7 +40,7 @@ def make(folder):
             command += ["-CA", made[issuer], "-CAkey", made[issuer + "_key"]]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError("openssl could not make the certificate '%s':\n%s" % (role, done.stderr))
+            raise Failure("openssl could not make the certificate '%s':\n%s" % (role, done.stderr))
         # Tests may run as someone else. Nothing of worth is signed with these.
         os.chmod(key, 0o644)
         made[role], made[role + "_key"] = certificate, key

@@ -38,8 +38,6 @@ ROLES = {
         "smtpd_discard_ehlo_keywords": "pipelining, chunking, 8bitmime, smtputf8, dsn, size, starttls, vrfy, etrn, "
         "enhancedstatuscodes",
     },
-    # Where Dovecot's submission service hands on what it got.
-    "relay": {},
 }
 
 # What happens to a sender or recipient of any domain, by the local part.

@@ -37,8 +37,7 @@ def main():
     try:
         wait_until_unwanted(ours)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        on_signals(signal.SIG_IGN)
         ours.close()
         status = os.waitpid(keeper, 0)[1]
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1
@@ -46,8 +45,7 @@ def main():
 
 def wait_until_unwanted(keeper):
     """Returns when stdin is closed, the parent or the keeper has died, or a signal asks for it."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop_waiting)
+    on_signals(stop_waiting)
     parent = os.getppid()
     try:
         while os.getppid() == parent:
@@ -58,6 +56,11 @@ def wait_until_unwanted(keeper):
         return
 
 
+def on_signals(handler):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
 def stop_waiting(number, frame):
     raise Abandoned
 
@@ -65,8 +68,7 @@ def stop_waiting(number, frame):
 def keep(options, lifeline):
     """Starts the servers, tells of them on stdout, and stops them when the other end of `lifeline` closes."""
     os.setsid()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop_waiting)
+    on_signals(stop_waiting)
     stage = None
     try:
         stage = Stage(lifeline)
@@ -75,11 +77,12 @@ def keep(options, lifeline):
             stage.rest(0.5)
     except Abandoned:
         return 0
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         print("tests/servers/run.py: %s" % failure, file=sys.stderr)
         show_logs(stage)
         return 1
     finally:
+        on_signals(signal.SIG_IGN)
         if stage:
             stage.tear_down()
 
@@ -88,7 +91,7 @@ def start(options, stage):
     made = certificates.make(stage.path("tls"))
     accounts = Accounts()
     postfix = Postfix(stage, made) if "postfix" in options.servers else None
-    relay_port = options.relay_port or (postfix.ports["relay"] if postfix else None)
+    relay_port = options.relay_port or (postfix.ports["mx"] if postfix else None)
     dovecot = Dovecot(stage, made, accounts, "dovecot" in options.servers, relay_port)
     started = [dovecot] + ([postfix] if postfix else [])
     if postfix:
@@ -111,7 +114,8 @@ def show_logs(stage):
         if name.endswith(".log"):
             with open(stage.path(name), errors="replace") as file:
                 lines = file.readlines()[-LOG_LINES:]
-            print("--- the end of %s\n%s" % (name, "".join(lines)), file=sys.stderr)
+            if lines:
+                print("--- the end of %s\n%s" % (name, "".join(lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 15
 # What they lose by being killed is removed anyway, and Dovecot would take a second of its own.
 STOP_SECONDS = 0.3
+ROOM_IN_MEMORY = 1 << 30
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -34,11 +35,10 @@ class Stage:
 
     def __init__(self, lifeline):
         self.lifeline = lifeline
-        # Not $TMPDIR: the path of a socket is short, and the servers' own users must be able to get there.
-        self.folder = tempfile.mkdtemp(prefix="okuru-servers-", dir="/tmp")
+        self._guard, self._free_ports = _claim_ports()
+        self.folder = tempfile.mkdtemp(prefix="okuru-servers-", dir=_choose_disk())
         os.chmod(self.folder, 0o755)
         self.mail_owner, self.mail_group = _choose_mail_owner()
-        self._guard, self._free_ports = _claim_ports()
         self._processes = []
         # Whatever a server leaves behind becomes our child, so that `tear_down` finds it.
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -81,19 +81,14 @@ class Stage:
 
     def wait_until_it_greets(self, port, greeting):
         """Waits until a server on `port` says `greeting` first."""
+        self.wait_until(lambda: _greets(port, greeting), "nothing greets on port %d" % port)
+
+    def wait_until(self, condition, complaint):
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                with socket.create_connection((HOST, port), 1) as connection:
-                    connection.settimeout(START_SECONDS)
-                    if connection.recv(512).startswith(greeting):
-                        connection.sendall(b"QUIT\r\n")
-                        connection.recv(512)
-                        return
-            except OSError:
-                pass
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Failure("%s after %d s" % (complaint, START_SECONDS))
             self.rest(0.02)
-        raise Failure("nothing greeted on port %d within %d s" % (port, START_SECONDS))
 
     def rest(self, seconds):
         """Sleeps, unless a server has died or nobody wants them any more."""
@@ -115,6 +110,32 @@ class Stage:
             time.sleep(0.01)
         self._guard.close()
         shutil.rmtree(self.folder)
+
+
+def _greets(port, greeting):
+    try:
+        with socket.create_connection((HOST, port), 1) as connection:
+            connection.settimeout(1)
+            if not connection.recv(512).startswith(greeting):
+                return False
+            connection.sendall(b"QUIT\r\n")
+            connection.recv(512)
+            return True
+    except OSError:
+        return False
+
+
+def _choose_disk():
+    """In memory where there is room, since servers sync every message, and some disks remove files slowly.
+
+    Not $TMPDIR: the path of a socket is short, and the servers' own users must be able to get there.
+    """
+    try:
+        memory = os.statvfs("/dev/shm")
+        roomy = memory.f_bavail * memory.f_frsize >= ROOM_IN_MEMORY
+    except OSError:
+        roomy = False
+    return "/dev/shm" if roomy else "/tmp"
 
 
 def _choose_mail_owner():
