@@ -15,5 +15,6 @@
 extern crate alloc;
 
 pub mod error;
+pub mod sasl;
 
 pub use error::{Error, ErrorCode, Step};
