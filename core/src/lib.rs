@@ -15,6 +15,7 @@
 extern crate alloc;
 
 pub mod error;
+pub mod sasl;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};
