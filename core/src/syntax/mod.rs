@@ -5,7 +5,12 @@
 //!
 //! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
 
+mod domain;
+mod ehlo_name;
 mod enhanced_code;
+mod fault;
+mod mailbox;
+mod path;
 mod queue_id;
 mod quoting;
 mod reply;
@@ -13,7 +18,11 @@ mod reply_code;
 mod reply_framer;
 mod reply_scan;
 
+pub use domain::Domain;
+pub use ehlo_name::EhloName;
 pub use enhanced_code::EnhancedCode;
+pub use mailbox::Mailbox;
+pub use path::{ForwardPath, ReversePath};
 pub use reply::Reply;
 pub use reply_code::{ReplyCode, Severity};
 pub use reply_framer::ReplyFramer;
