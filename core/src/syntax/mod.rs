@@ -5,10 +5,13 @@
 //!
 //! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
 
+mod capabilities;
+mod decimal;
 mod domain;
 mod ehlo_name;
 mod enhanced_code;
 mod fault;
+mod limits;
 mod mailbox;
 mod path;
 mod queue_id;
@@ -18,9 +21,11 @@ mod reply_code;
 mod reply_framer;
 mod reply_scan;
 
+pub use capabilities::{Capabilities, DeliverByOffer, FutureReleaseOffer, Keyword, MtPriorityOffer, SizeLimit};
 pub use domain::Domain;
 pub use ehlo_name::EhloName;
 pub use enhanced_code::EnhancedCode;
+pub use limits::Limits;
 pub use mailbox::Mailbox;
 pub use path::{ForwardPath, ReversePath};
 pub use reply::Reply;
