@@ -5,7 +5,7 @@ use nom::bytes::complete::{tag_no_case, take_while1};
 use nom::{IResult, Parser};
 
 use super::decimal;
-use super::{Limits, Reply};
+use super::{DateTime, Limits, Reply};
 
 /// What a server offers, from its reply to EHLO or LHLO (RFC 5321 section 4.1.1.1).
 ///
@@ -281,15 +281,18 @@ impl DeliverByOffer {
 pub struct FutureReleaseOffer {
     /// The longest time that the server holds a message, in seconds.
     pub max_interval: Option<u64>,
-    /// The latest moment, as the server wrote it (RFC 3339).
-    pub max_datetime: Option<String>,
+    /// The latest moment.
+    pub max_datetime: Option<DateTime>,
 }
 
 impl FutureReleaseOffer {
     // "FUTURERELEASE" SP max-future-release-interval SP max-future-release-date-time
     fn from_parameters(parameters: &str) -> Self {
         let mut words = parameters.split_whitespace();
-        Self { max_interval: words.next().and_then(decimal::parse), max_datetime: words.next().map(Into::into) }
+        Self {
+            max_interval: words.next().and_then(decimal::parse),
+            max_datetime: words.next().and_then(|word| word.parse().ok()),
+        }
     }
 }
 
@@ -372,7 +375,7 @@ mod tests {
             assert_eq!(capabilities.keyword("Help").map(Keyword::name), Some("HELP"));
         }
         assert_eq!(
-            upper.future_release().and_then(|offer| offer.max_datetime.as_deref()),
+            upper.future_release().and_then(|offer| offer.max_datetime.as_ref()).map(DateTime::as_str),
             Some("2030-01-01T00:00:00Z")
         );
         assert_eq!(upper.mt_priority().and_then(|offer| offer.profile.as_deref()), Some("MIXER"));

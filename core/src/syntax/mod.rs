@@ -6,28 +6,43 @@
 //! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
 
 mod capabilities;
+mod date_time;
 mod decimal;
+mod deliver_by;
 mod domain;
+mod dsn;
 mod ehlo_name;
 mod enhanced_code;
 mod fault;
+mod hold;
 mod limits;
+mod mail_parameters;
 mod mailbox;
+mod parameter;
 mod path;
 mod queue_id;
 mod quoting;
+mod rcpt_parameters;
 mod reply;
 mod reply_code;
 mod reply_framer;
 mod reply_scan;
+mod xtext;
 
 pub use capabilities::{Capabilities, DeliverByOffer, FutureReleaseOffer, Keyword, MtPriorityOffer, SizeLimit};
+pub use date_time::DateTime;
+pub use deliver_by::{DeliverBy, DeliverByMode};
 pub use domain::Domain;
+pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Ret};
 pub use ehlo_name::EhloName;
 pub use enhanced_code::EnhancedCode;
+pub use hold::{Hold, HoldInterval};
 pub use limits::Limits;
+pub use mail_parameters::{AuthParameter, BodyType, MailParameters, MtPriority};
 pub use mailbox::Mailbox;
+pub use parameter::Parameter;
 pub use path::{ForwardPath, ReversePath};
+pub use rcpt_parameters::RcptParameters;
 pub use reply::Reply;
 pub use reply_code::{ReplyCode, Severity};
 pub use reply_framer::ReplyFramer;
