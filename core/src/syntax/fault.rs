@@ -19,6 +19,10 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    pub(super) const fn why(&self) -> &'static str {
+        self.why
+    }
+
     pub(super) const fn syntax(why: &'static str) -> nom::Err<Self> {
         nom::Err::Error(Self { code: ErrorCode::AddressSyntax, why })
     }
@@ -31,6 +35,8 @@ impl Fault {
     pub(super) fn unexpected(rest: &str, missing: &'static str) -> nom::Err<Self> {
         Self::syntax(match rest.chars().next() {
             None => missing,
+            // The end of a path.
+            Some('>') if rest.len() == 1 || rest.starts_with("> ") => missing,
             Some(' ') => "holds a space",
             Some(c) if c.is_control() => "holds a control character",
             Some('@') => "has more than one @",

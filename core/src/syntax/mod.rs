@@ -5,7 +5,12 @@
 //!
 //! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
 
+mod argument;
+mod auth_argument;
 mod capabilities;
+mod command;
+mod command_length;
+mod command_parser;
 mod date_time;
 mod decimal;
 mod deliver_by;
@@ -29,7 +34,12 @@ mod reply_framer;
 mod reply_scan;
 mod xtext;
 
+pub use argument::Argument;
+pub use auth_argument::{InitialResponse, MechanismName};
 pub use capabilities::{Capabilities, DeliverByOffer, FutureReleaseOffer, Keyword, MtPriorityOffer, SizeLimit};
+pub use command::{Command, encode_auth, encode_bdat, encode_mail, encode_rcpt};
+pub use command_length::{AUTH_LINE_LIMIT, COMMAND_LINE_LIMIT, mail_line_limit, rcpt_line_limit};
+pub use command_parser::CommandError;
 pub use date_time::DateTime;
 pub use deliver_by::{DeliverBy, DeliverByMode};
 pub use domain::Domain;

@@ -5,6 +5,13 @@ use core::fmt;
 pub struct ReplyCode(u16);
 
 impl ReplyCode {
+    /// 500: the command is not recognised.
+    pub(super) const UNRECOGNISED: Self = Self(500);
+    /// 501: an argument is wrong.
+    pub(super) const BAD_ARGUMENT: Self = Self(501);
+    /// 502: the command is not implemented.
+    pub(super) const NOT_IMPLEMENTED: Self = Self(502);
+
     /// The code `number`, if it is from 200 to 599.
     pub const fn new(number: u16) -> Option<Self> {
         match number {
