@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+pub mod client;
 pub mod error;
 pub mod sasl;
 pub mod syntax;
