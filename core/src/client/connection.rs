@@ -201,8 +201,8 @@ impl Connection {
     }
 
     /// The content of a message could not be read.
-    pub fn content_failed(&mut self, message: MessageId, error: Error) {
-        self.give_up(message, state_of(&error), &error);
+    pub fn content_failed(&mut self, message: MessageId, error: &Error) {
+        self.give_up(message, state_of(error), error);
     }
 
     /// The moment has come that [`Output::Wait`] named.
