@@ -147,11 +147,11 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
 //   atext      = ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "/" / "=" / "?" / "^" / "_" /
 //                "`" / "{" / "|" / "}" / "~" / UTF8-non-ascii
 
-fn is_dot_string(text: &str) -> bool {
+pub(super) fn is_dot_string(text: &str) -> bool {
     text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
 }
 
-fn is_atext(c: char) -> bool {
+pub(super) fn is_atext(c: char) -> bool {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' => true,
         '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' => true,
@@ -186,7 +186,7 @@ fn quoted_string(input: &str) -> Parsed<'_, String> {
 }
 
 /// `content` as a quoted string with as little quoting as possible, as section 4.1.2 asks of senders.
-fn quote(content: &str) -> String {
+pub(super) fn quote(content: &str) -> String {
     let mut text = String::with_capacity(content.len() + 4);
     text.push('"');
     for c in content.chars() {
