@@ -1,0 +1,262 @@
+//! What the user is told: a line for each message or a summary on standard output, what went wrong on standard error.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use okuru_core::client::{Outcome, State, Summary};
+use okuru_core::syntax::Reply;
+use okuru_core::Error;
+use serde::Serialize;
+
+use crate::exit::Exit;
+
+/// Tells of each message as it ends, and of all of them at the end.
+pub(crate) struct Report {
+    form: Form,
+    /// Whether more than one message was asked for, so that each has to be named.
+    many: bool,
+    counts: [u64; 5],
+    exit: Exit,
+    /// What has been said on standard error already: what a hundred thousand messages have in common is said once.
+    said: HashSet<String>,
+    /// How the one message went.
+    last: String,
+}
+
+/// What goes to standard output.
+pub(crate) enum Form {
+    /// A summary.
+    Text,
+    /// A line for each message; `flush` gives each away at once.
+    Json { out: io::BufWriter<io::Stdout>, flush: bool },
+}
+
+/// How many different sentences are remembered.
+const MOST_SAID: usize = 1000;
+
+impl Report {
+    pub(crate) fn new(form: Form, many: bool) -> Self {
+        Self { form, many, counts: [0; 5], exit: Exit::default(), said: HashSet::new(), last: String::new() }
+    }
+
+    /// A message has ended.
+    pub(crate) fn finished(&mut self, number: u64, file: &str, outcome: &Outcome) -> io::Result<()> {
+        let summary = outcome.summary();
+        self.count(summary, Exit::of(outcome));
+        if summary != Summary::Accepted {
+            self.complain(file, outcome);
+        }
+        if let Form::Json { .. } = self.form {
+            return self.line(&Line::new(number, file, outcome));
+        }
+        if !self.many {
+            self.last = in_words(outcome);
+        }
+        Ok(())
+    }
+
+    /// A message could not even be begun.
+    pub(crate) fn unusable(&mut self, number: u64, file: &str, error: &Error) -> io::Result<()> {
+        self.count(Summary::Rejected, Exit::BadMessage);
+        self.say(file, "", error);
+        if let Form::Json { .. } = self.form {
+            return self.line(&Line::unusable(number, file, error));
+        }
+        self.last.clear();
+        Ok(())
+    }
+
+    /// All messages have ended.
+    pub(crate) fn end(mut self) -> io::Result<Exit> {
+        match &mut self.form {
+            Form::Json { out, .. } => out.flush()?,
+            Form::Text => {
+                let text = if self.many { self.totals() } else { self.last };
+                if !text.is_empty() {
+                    writeln!(io::stdout(), "{text}")?;
+                }
+            }
+        }
+        Ok(self.exit)
+    }
+
+    fn count(&mut self, summary: Summary, exit: Exit) {
+        self.exit = self.exit.max(exit);
+        if let Some(place) = SUMMARIES.iter().position(|&it| it == summary) {
+            self.counts[place] += 1;
+        }
+    }
+
+    fn totals(&self) -> String {
+        let all: u64 = self.counts.iter().sum();
+        let mut text = format!("{all} message{}", plural(all));
+        let counted = SUMMARIES.iter().zip(self.counts).filter(|(_, count)| *count > 0);
+        for (index, (summary, count)) in counted.enumerate() {
+            let _ = write!(text, "{} {count} {summary}", if index == 0 { ":" } else { "," });
+        }
+        text
+    }
+
+    fn complain(&mut self, file: &str, outcome: &Outcome) {
+        if let Some(error) = &outcome.error {
+            return self.say(file, "", error);
+        }
+        for (recipient, asked) in outcome.recipients.iter().zip(&outcome.envelope.recipients) {
+            if let Some(error) = recipient.error() {
+                self.say(file, asked.path.as_str(), &error);
+            }
+        }
+    }
+
+    fn say(&mut self, file: &str, recipient: &str, error: &Error) {
+        let mut sentence = String::new();
+        if self.many {
+            let _ = write!(sentence, "{file}: ");
+        }
+        if !recipient.is_empty() {
+            let _ = write!(sentence, "<{recipient}>: ");
+        }
+        let _ = write!(sentence, "{error} [{}]", error.code());
+        if self.said.contains(&sentence) {
+            return;
+        }
+        // Nobody is left to tell, should standard error be closed.
+        let _ = writeln!(io::stderr(), "okuru: {sentence}");
+        if self.said.len() < MOST_SAID {
+            self.said.insert(sentence);
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let Form::Json { out, flush } = &mut self.form else {
+            return Ok(());
+        };
+        serde_json::to_writer(&mut *out, line)?;
+        out.write_all(b"\n")?;
+        if *flush { out.flush() } else { Ok(()) }
+    }
+}
+
+const SUMMARIES: [Summary; 5] =
+    [Summary::Accepted, Summary::Partial, Summary::Deferred, Summary::Rejected, Summary::Unknown];
+
+fn in_words(outcome: &Outcome) -> String {
+    let accepted = outcome.recipients.iter().filter(|recipient| recipient.state == State::Accepted).count() as u64;
+    let all = outcome.recipients.len();
+    let mut text = match outcome.summary() {
+        Summary::Accepted => format!("accepted for {accepted} recipient{}", plural(accepted)),
+        Summary::Partial => format!("accepted for {accepted} of {all} recipients"),
+        other => other.to_string(),
+    };
+    if let Some(queue_id) = outcome.queue_id() {
+        let _ = write!(text, ", queued as {queue_id}");
+    }
+    text
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    message: u64,
+    file: &'a str,
+    outcome: &'static str,
+    recipients: Vec<RecipientEntry<'a>>,
+    reply: Option<ReplyEntry>,
+    queue_id: Option<&'a str>,
+    error: Option<ErrorEntry>,
+    round_trips: u32,
+}
+
+#[derive(Serialize)]
+struct RecipientEntry<'a> {
+    address: &'a str,
+    outcome: &'static str,
+    code: Option<u16>,
+    enhanced: Option<String>,
+    text: Option<Vec<String>>,
+    error: Option<ErrorEntry>,
+}
+
+#[derive(Serialize)]
+struct ReplyEntry {
+    code: u16,
+    enhanced: Option<String>,
+    text: Vec<String>,
+}
+
+/// An error, as every `--json` has it.
+#[derive(Serialize)]
+pub(crate) struct ErrorEntry {
+    code: &'static str,
+    message: String,
+}
+
+impl<'a> Line<'a> {
+    fn new(message: u64, file: &'a str, outcome: &'a Outcome) -> Self {
+        let recipients = outcome.envelope.recipients.iter().zip(&outcome.recipients);
+        Self {
+            message,
+            file,
+            outcome: match outcome.summary() {
+                Summary::Accepted => "accepted",
+                Summary::Partial => "partial",
+                Summary::Deferred => "deferred",
+                Summary::Rejected => "rejected",
+                Summary::Unknown => "unknown",
+            },
+            recipients: recipients
+                .map(|(asked, recipient)| RecipientEntry {
+                    address: asked.path.as_str(),
+                    outcome: match recipient.state {
+                        State::Accepted => "accepted",
+                        State::Deferred => "deferred",
+                        State::Rejected => "rejected",
+                        State::Unknown => "unknown",
+                    },
+                    code: recipient.reply.as_ref().map(|reply| reply.code().as_u16()),
+                    enhanced: recipient.reply.as_ref().and_then(enhanced),
+                    text: recipient.reply.as_ref().map(|reply| reply.text_lines().collect()),
+                    error: recipient.error().as_ref().map(Into::into),
+                })
+                .collect(),
+            reply: outcome.reply.as_ref().map(Into::into),
+            queue_id: outcome.queue_id(),
+            error: outcome.error.as_ref().map(Into::into),
+            round_trips: outcome.round_trips,
+        }
+    }
+
+    fn unusable(message: u64, file: &'a str, error: &Error) -> Self {
+        Self {
+            message,
+            file,
+            outcome: "rejected",
+            recipients: Vec::new(),
+            reply: None,
+            queue_id: None,
+            error: Some(error.into()),
+            round_trips: 0,
+        }
+    }
+}
+
+impl From<&Reply> for ReplyEntry {
+    fn from(reply: &Reply) -> Self {
+        Self { code: reply.code().as_u16(), enhanced: enhanced(reply), text: reply.text_lines().collect() }
+    }
+}
+
+impl From<&Error> for ErrorEntry {
+    fn from(error: &Error) -> Self {
+        Self { code: error.code().as_str(), message: error.to_string() }
+    }
+}
+
+fn enhanced(reply: &Reply) -> Option<String> {
+    reply.enhanced().map(|code| code.to_string())
+}
