@@ -34,6 +34,8 @@ pub(crate) enum Reader {
     Blocking(Box<dyn Read + Send>),
     #[cfg(feature = "tokio")]
     Async(Pin<Box<dyn AsyncRead + Send>>),
+    /// It is with the driver, which reads.
+    Lent,
 }
 
 /// A file of at most this size is read as a whole, so that what it needs is known before it is sent.
@@ -123,7 +125,7 @@ impl Reader {
         matches!(self, Self::File(_))
     }
 
-    /// Reads at `offset`, which is where the last read ended unless the reader is rewindable. This blocks.
+    /// Reads where the last read ended, or from the beginning. This blocks.
     pub(crate) fn read(&mut self, rewind: bool, buffer: &mut [u8]) -> io::Result<usize> {
         let read = |reader: &mut dyn Read, buffer: &mut [u8]| loop {
             match reader.read(buffer) {
@@ -138,6 +140,7 @@ impl Reader {
                 }
                 read(file, buffer)
             }
+            Self::Lent => Ok(0),
             Self::Blocking(_) if rewind => Err(io::ErrorKind::NotSeekable.into()),
             Self::Blocking(reader) => read(reader, buffer),
             #[cfg(feature = "tokio")]

@@ -142,7 +142,9 @@ impl Gather {
         count
     }
 
-    fn clear(&mut self) {
+    /// Lets go of everything.
+    pub(crate) fn clear(&mut self) {
+        self.length = 0;
         self.pieces.clear();
         self.copied.clear();
         self.copied.shrink_to(MOST_KEPT);

@@ -27,14 +27,9 @@ pub(crate) fn begin(address: SocketAddr, source: Option<IpAddr>) -> io::Result<S
     }
 }
 
-#[cfg(unix)]
 fn is_in_progress(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InProgress | io::ErrorKind::WouldBlock)
-}
-
-#[cfg(not(unix))]
-fn is_in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::WOULDBLOCK))
 }
 
 /// Why a connection did not come about. `doing` begins the sentence, like "connecting to mx.example".

@@ -69,11 +69,8 @@ impl Race {
         self.running == 0 && self.waiting.is_empty()
     }
 
-    /// Why no connection came about, `in_time` or not.
-    pub(crate) fn error(&self, host: &str, in_time: bool) -> Error {
-        if !in_time {
-            return Error::new(ErrorCode::TimeoutConnect, format!("{host} did not answer in time")).at(Step::Connect);
-        }
+    /// Why every attempt has failed.
+    pub(crate) fn error(&self, host: &str) -> Error {
         let Some((_, first)) = self.failures.first() else {
             let what = format!("{host} has no address of the family of the source address");
             return Error::new(ErrorCode::ConnectUnreachable, what).at(Step::Connect);
@@ -130,10 +127,9 @@ mod tests {
         assert!(!race.is_lost());
         race.failed(MS(258), all[1], io::ErrorKind::HostUnreachable.into());
         assert!(race.is_lost());
-        let error = race.error("mx.example", true);
+        let error = race.error("mx.example");
         assert_eq!((error.code(), error.step()), (ErrorCode::ConnectRefused, Some(Step::Connect)));
         assert!(error.to_string().contains("192.0.2.1:25"), "{error}");
-        assert_eq!(race.error("mx.example", false).code(), ErrorCode::TimeoutConnect);
     }
 
     #[test]
@@ -143,6 +139,6 @@ mod tests {
         assert_eq!(race.start(MS(1000)), None);
         let none = Race::new(addresses(&["2001:db8::1"]), Some("0.0.0.0".parse().unwrap()));
         assert!(none.is_lost());
-        assert_eq!(none.error("mx.example", true).code(), ErrorCode::ConnectUnreachable);
+        assert_eq!(none.error("mx.example").code(), ErrorCode::ConnectUnreachable);
     }
 }

@@ -53,7 +53,7 @@ impl TlsLayer {
     pub(crate) fn receive(&mut self, mut raw: &[u8], plaintext: &mut Vec<u8>) -> Result<(), Error> {
         while !raw.is_empty() {
             let handshaking = self.is_handshaking();
-            let taken = self.connection.read_tls(&mut raw).map_err(|error| broken(error.to_string()))?;
+            let taken = self.connection.read_tls(&mut raw).map_err(|error| broken(&error))?;
             let processed = self.connection.process_new_packets();
             let mut reader = self.connection.reader();
             while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
@@ -61,7 +61,7 @@ impl TlsLayer {
                 plaintext.extend_from_slice(chunk);
                 reader.consume(length);
             }
-            processed.map_err(|error| if handshaking { failure(&error) } else { broken(error.to_string()) })?;
+            processed.map_err(|error| if handshaking { failure(&error) } else { broken(&error) })?;
             if taken == 0 {
                 // Behind close_notify nothing is taken.
                 break;
@@ -146,7 +146,7 @@ fn distrust(reason: &CertificateError) -> String {
 }
 
 /// Why an established connection can't go on.
-fn broken(what: String) -> Error {
+fn broken(what: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorCode::ConnectLost, format!("the TLS connection broke: {what}"))
 }
 

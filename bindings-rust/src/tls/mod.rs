@@ -6,4 +6,4 @@ mod trust;
 mod verifier;
 
 pub(crate) use layer::TlsLayer;
-pub(crate) use trust::{TlsOptions, Trust};
+pub(crate) use trust::{Identity, TlsOptions, Trust};
