@@ -56,7 +56,7 @@ pub(crate) fn options(url: &str, arguments: &ConnectionArguments, trace: bool) -
 }
 
 /// The same, with who we are.
-pub(crate) fn log_in(options: Options, url_has_password: bool, arguments: &LoginArguments) -> Result<Options, Failure> {
+pub(crate) fn log_in(options: Options, arguments: &LoginArguments) -> Result<Options, Failure> {
     let mechanisms = arguments.auth.iter().map(|name| name.parse().map_err(in_option("--auth")));
     let mechanisms: Vec<Mechanism> = mechanisms.collect::<Result<_, _>>()?;
     let external = mechanisms == [Mechanism::External];
@@ -80,7 +80,7 @@ pub(crate) fn log_in(options: Options, url_has_password: bool, arguments: &Login
     };
     let password = match (&arguments.password_file, std::env::var("OKURU_PASSWORD")) {
         (Some(path), _) => first_line(path).map_err(in_option("--password-file"))?,
-        (None, _) if url_has_password && arguments.user.is_none() => return Ok(options),
+        (None, _) if options.has_credentials() && arguments.user.is_none() => return Ok(options),
         (None, Ok(password)) => Secret::new(password),
         (None, Err(_)) => {
             return Err(usage("a user was given, and no password: set OKURU_PASSWORD, or use --password-file or --token-file"));

@@ -2,86 +2,108 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use okuru_core::client::{Outcome, State, Summary};
 use okuru_core::syntax::Reply;
-use okuru_core::Error;
+use okuru_core::{Error, ErrorCode};
 use serde::Serialize;
 
-use crate::exit::Exit;
+use crate::arguments::SendArguments;
+use crate::exit::{Exit, Failure};
+use crate::letter;
 
 /// Tells of each message as it ends, and of all of them at the end.
 pub(crate) struct Report {
     form: Form,
     /// Whether more than one message was asked for, so that each has to be named.
     many: bool,
+    progress: ProgressBar,
     counts: [u64; 5],
     exit: Exit,
     /// What has been said on standard error already: what a hundred thousand messages have in common is said once.
     said: HashSet<String>,
     /// How the one message went.
     last: String,
+    /// Why nothing can be told any more.
+    broken: Option<io::Error>,
 }
 
 /// What goes to standard output.
-pub(crate) enum Form {
+enum Form {
     /// A summary.
     Text,
     /// A line for each message; `flush` gives each away at once.
-    Json { out: io::BufWriter<io::Stdout>, flush: bool },
+    Json { out: BufWriter<io::Stdout>, flush: bool },
 }
 
 /// How many different sentences are remembered.
 const MOST_SAID: usize = 1000;
 
 impl Report {
-    pub(crate) fn new(form: Form, many: bool) -> Self {
-        Self { form, many, counts: [0; 5], exit: Exit::default(), said: HashSet::new(), last: String::new() }
+    /// A report on `total` messages.
+    pub(crate) fn new(arguments: &SendArguments, total: u64) -> Self {
+        let form = match arguments.json {
+            true => Form::Json { out: BufWriter::new(io::stdout()), flush: arguments.transfer.repeat == 1 },
+            false => Form::Text,
+        };
+        Self {
+            form,
+            many: total > 1,
+            progress: progress(arguments, total),
+            counts: [0; 5],
+            exit: Exit::default(),
+            said: HashSet::new(),
+            last: String::new(),
+            broken: None,
+        }
     }
 
     /// A message has ended.
-    pub(crate) fn finished(&mut self, number: u64, file: &str, outcome: &Outcome) -> io::Result<()> {
+    pub(crate) fn finished(&mut self, number: u64, file: &str, outcome: &Outcome) {
         let summary = outcome.summary();
         self.count(summary, Exit::of(outcome));
         if summary != Summary::Accepted {
             self.complain(file, outcome);
         }
-        if let Form::Json { .. } = self.form {
-            return self.line(&Line::new(number, file, outcome));
-        }
+        self.line(|| Line::new(number, file, outcome));
         if !self.many {
             self.last = in_words(outcome);
         }
-        Ok(())
     }
 
     /// A message could not even be begun.
-    pub(crate) fn unusable(&mut self, number: u64, file: &str, error: &Error) -> io::Result<()> {
+    pub(crate) fn unusable(&mut self, number: u64, file: &str, error: &Error) {
         self.count(Summary::Rejected, Exit::BadMessage);
-        self.say(file, "", error);
-        if let Form::Json { .. } = self.form {
-            return self.line(&Line::unusable(number, file, error));
-        }
-        self.last.clear();
-        Ok(())
+        let file_in_words = if file == "-" { "standard input" } else { file };
+        self.say(&format!("{file_in_words}: "), error);
+        self.line(|| Line::unusable(number, file, error));
+    }
+
+    /// Whether nothing can be told any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
     }
 
     /// All messages have ended.
-    pub(crate) fn end(mut self) -> io::Result<Exit> {
-        match &mut self.form {
-            Form::Json { out, .. } => out.flush()?,
-            Form::Text => {
-                let text = if self.many { self.totals() } else { self.last };
-                if !text.is_empty() {
-                    writeln!(io::stdout(), "{text}")?;
-                }
-            }
+    pub(crate) fn end(mut self) -> Result<Exit, Failure> {
+        self.progress.finish_and_clear();
+        let text = if self.many { self.totals() } else { self.last };
+        let told = match (self.broken, &mut self.form) {
+            (Some(error), _) => Err(error),
+            (None, Form::Json { out, .. }) => out.flush(),
+            (None, Form::Text) if text.is_empty() => Ok(()),
+            (None, Form::Text) => writeln!(io::stdout(), "{text}"),
+        };
+        match told {
+            Ok(()) => Ok(self.exit),
+            Err(error) => Err(untold(&error)),
         }
-        Ok(self.exit)
     }
 
     fn count(&mut self, summary: Summary, exit: Exit) {
+        self.progress.inc(1);
         self.exit = self.exit.max(exit);
         if let Some(place) = SUMMARIES.iter().position(|&it| it == summary) {
             self.counts[place] += 1;
@@ -99,43 +121,57 @@ impl Report {
     }
 
     fn complain(&mut self, file: &str, outcome: &Outcome) {
+        let whose = if self.many { format!("{file}: ") } else { String::new() };
         if let Some(error) = &outcome.error {
-            return self.say(file, "", error);
+            return self.say(&whose, error);
         }
         for (recipient, asked) in outcome.recipients.iter().zip(&outcome.envelope.recipients) {
             if let Some(error) = recipient.error() {
-                self.say(file, asked.path.as_str(), &error);
+                self.say(&format!("{whose}<{}>: ", asked.path.as_str()), &error);
             }
         }
     }
 
-    fn say(&mut self, file: &str, recipient: &str, error: &Error) {
-        let mut sentence = String::new();
-        if self.many {
-            let _ = write!(sentence, "{file}: ");
-        }
-        if !recipient.is_empty() {
-            let _ = write!(sentence, "<{recipient}>: ");
-        }
-        let _ = write!(sentence, "{error} [{}]", error.code());
+    fn say(&mut self, whose: &str, error: &Error) {
+        let sentence = format!("{whose}{error} [{}]", error.code());
         if self.said.contains(&sentence) {
             return;
         }
         // Nobody is left to tell, should standard error be closed.
-        let _ = writeln!(io::stderr(), "okuru: {sentence}");
+        self.progress.suspend(|| writeln!(io::stderr(), "okuru: {sentence}")).unwrap_or_default();
         if self.said.len() < MOST_SAID {
             self.said.insert(sentence);
         }
     }
 
-    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+    fn line<'a>(&mut self, line: impl FnOnce() -> Line<'a>) {
         let Form::Json { out, flush } = &mut self.form else {
-            return Ok(());
+            return;
         };
-        serde_json::to_writer(&mut *out, line)?;
-        out.write_all(b"\n")?;
-        if *flush { out.flush() } else { Ok(()) }
+        let written = serde_json::to_writer(&mut *out, &line())
+            .map_err(io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| if *flush { out.flush() } else { Ok(()) });
+        if let Err(error) = written {
+            self.broken.get_or_insert(error);
+        }
     }
+}
+
+/// Shown on a terminal when there is more than one message, and nothing else is shown there.
+fn progress(arguments: &SendArguments, total: u64) -> ProgressBar {
+    let other_output = arguments.trace || arguments.json && io::stdout().is_terminal();
+    if total < 2 || other_output || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec} {eta}");
+    let progress = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    progress.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn untold(error: &io::Error) -> Failure {
+    let what = format!("standard output can't be written: {}", letter::in_words(error));
+    Failure { error: Error::new(ErrorCode::Cancelled, what), exit: Exit::Unfinished }
 }
 
 const SUMMARIES: [Summary; 5] =
