@@ -6,7 +6,6 @@ use std::path::Path;
 
 use okuru::{Options, ReplyLimits};
 use okuru_core::sasl::{Mechanism, Secret};
-use okuru_core::{Error, ErrorCode, Step};
 
 use crate::arguments::{ConnectionArguments, LoginArguments};
 use crate::envelope::in_option;
@@ -79,24 +78,26 @@ pub(crate) fn log_in(options: Options, arguments: &LoginArguments) -> Result<Opt
         };
     };
     let password = match (&arguments.password_file, std::env::var("OKURU_PASSWORD")) {
-        (Some(path), _) => first_line(path).map_err(in_option("--password-file"))?,
+        (Some(path), _) => first_line(path).map_err(|why| usage(format!("--password-file: {why}")))?,
         (None, _) if options.has_credentials() && arguments.user.is_none() => return Ok(options),
         (None, Ok(password)) => Secret::new(password),
         (None, Err(_)) => {
-            return Err(usage("a user was given, and no password: set OKURU_PASSWORD, or use --password-file or --token-file"));
+            return Err(usage(
+                "a user was given, and no password: set OKURU_PASSWORD, or use --password-file or --token-file",
+            ));
         }
     };
     Ok(options.password(user, password)?)
 }
 
-/// The first line of a file, as a secret. Nothing of it is shown in the error.
-fn first_line(path: &Path) -> Result<Secret, Error> {
-    let unusable = |why: &str| {
-        Error::new(ErrorCode::Usage, format!("{} can't be read: {why}", path.display())).at(Step::Auth)
-    };
-    let mut text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => unusable("it is not UTF-8"),
-        _ => unusable(&in_words(&error)),
+/// The first line of a file, as a secret. If there is none, why; nothing of the file is shown.
+fn first_line(path: &Path) -> Result<Secret, String> {
+    let mut text = fs::read_to_string(path).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+            _ => in_words(&error),
+        };
+        format!("{} can't be read: {why}", path.display())
     })?;
     // In place, so that the secret stays in one place in memory.
     text.truncate(text.find(['\r', '\n']).unwrap_or(text.len()));

@@ -37,7 +37,11 @@ enum Source {
     Held(Bytes),
     File(PathBuf),
     /// A file whose header had a Bcc: what goes out in place of its first `replaced` octets.
-    Beheaded { path: PathBuf, header: Bytes, replaced: u64 },
+    Beheaded {
+        path: PathBuf,
+        header: Bytes,
+        replaced: u64,
+    },
     /// What comes once, and never again.
     Once(Option<Box<dyn Read + Send>>),
 }

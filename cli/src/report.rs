@@ -122,13 +122,15 @@ impl Report {
 
     fn complain(&mut self, file: &str, outcome: &Outcome) {
         let whose = if self.many { format!("{file}: ") } else { String::new() };
-        if let Some(error) = &outcome.error {
-            return self.say(&whose, error);
-        }
+        let common = outcome.error.as_ref();
         for (recipient, asked) in outcome.recipients.iter().zip(&outcome.envelope.recipients) {
-            if let Some(error) = recipient.error() {
+            let own = recipient.error().filter(|own| common.is_none_or(|common| common.what() != own.what()));
+            if let Some(error) = own {
                 self.say(&format!("{whose}<{}>: ", asked.path.as_str()), &error);
             }
+        }
+        if let Some(error) = common {
+            self.say(&whose, error);
         }
     }
 
