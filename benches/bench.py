@@ -89,7 +89,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=60, help="seconds after which a client is ended and has failed (default 60)")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     options = parser.parse_args()
-    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (0.1 if options.quick else 1)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("at least one round, and some time for it")

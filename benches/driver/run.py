@@ -70,8 +70,8 @@ class Bench:
     def message(self, cell: Cell, empty_line: bool) -> tuple[Path, Expected]:
         key = (cell.size, cell.dots, empty_line)
         if key not in self.messages:
-            path = Path(self.folder.name) / f"{cell.size}{'-dots' if cell.dots else ''}.txt"
-            flags = ["--size", str(cell.size), "--out", str(path)]
+            path = Path(self.folder.name) / f"{cell.size}{'-dots' if cell.dots else ''}.eml"
+            flags = ["--size", str(cell.size), "--out", str(path), "--out-lf", str(path.with_suffix(".lf"))]
             flags += ["--dots"] * cell.dots + ["--empty-line"] * empty_line
             made = subprocess.run([self.programs / "message", *flags], check=True, stdout=subprocess.PIPE).stdout
             answer = json.loads(made)

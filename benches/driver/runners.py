@@ -24,7 +24,7 @@ class Job:
     programs: Path
     """The folder of the bench's own programs."""
     message_file: Path
-    """The message with LF at the end of each line, for clients that read it from a file."""
+    """The message, for clients that do not make it themselves; beside it, as `.lf`, with LF alone at the end of each line."""
 
     def flags(self) -> list[str]:
         cell = self.cell
@@ -68,7 +68,7 @@ def is_small(cell: Cell) -> bool:
 
 def smtp_source(program: str) -> Runner:
     def command(job: Job) -> list[str]:
-        flags = ["-4", "-d", "-s", str(job.cell.connections), "-m", str(job.messages), "-F", str(job.message_file)]
+        flags = ["-4", "-d", "-s", str(job.cell.connections), "-m", str(job.messages), "-F", str(job.message_file.with_suffix(".lf"))]
         return [program, *flags, "-f", "sender@bench.test", "-t", "recipient@bench.test", job.addr]
 
     # Unpacked from its package without being installed, it has its libraries beside it.

@@ -92,15 +92,14 @@ struct Section {
 }
 
 impl Script {
-    fn write(level: Level, content: Vec<u8>, in_flight: usize) -> Script {
+    fn write(level: Level, mut content: Vec<u8>, in_flight: usize) -> Script {
         let envelope = [format!("MAIL FROM:<{SENDER}>\r\n"), format!("RCPT TO:<{RECIPIENT}>\r\n")];
         if let Level::Streaming = level {
-            let mut unit = envelope.concat().into_bytes();
-            unit.extend_from_slice(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
-            unit.extend_from_slice(&content);
-            let parts = vec![unit.len()];
-            let count = (WRITE.min(in_flight / 2) / unit.len()).max(1);
-            let bytes = if count == 1 { unit } else { unit.repeat(count) };
+            let commands = format!("{}BDAT {} LAST\r\n", envelope.concat(), content.len());
+            content.splice(..0, commands.into_bytes());
+            let parts = vec![content.len()];
+            let count = (WRITE.min(in_flight / 2) / content.len()).max(1);
+            let bytes = if count == 1 { content } else { content.repeat(count) };
             return Script { level, bytes, parts, window: in_flight };
         }
         let mut bytes = message::stuff(content);
