@@ -136,8 +136,6 @@ catalogue! {
     MessageParameterLimit = "message.parameter_limit", "choose a value within the server's limit";
     /// A bare CR or LF, where the user asked to refuse rather than to mend it.
     MessageBareNewline = "message.bare_newline", "end each line with CR LF";
-    /// A line of more than 998 octets.
-    MessageLineTooLong = "message.line_too_long", "fold or encode long lines";
     /// No recipients.
     MessageNoRecipients = "message.no_recipients", "name at least one recipient";
     /// The body ended before or after the size that had been said.
@@ -153,6 +151,8 @@ catalogue! {
     LimitReplyBytes = "limit.reply_bytes", "check that the address and port are those of an SMTP server";
     /// A command line would be longer than the server has to take.
     LimitCommandLine = "limit.command_line", "use shorter parameters";
+    /// The message has more recipients than the server takes, and can't be split.
+    LimitRecipients = "limit.recipients", "send it to fewer recipients at a time";
     /// The session ended since the server takes no more messages in one.
     LimitSession = "limit.session", "send the rest on another connection";
 

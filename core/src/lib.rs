@@ -6,15 +6,17 @@
 //!
 //! The floors, each using only the ones below it:
 //!
-//! - [`client`]: one connection to a server, as a state machine
-//! - [`sasl`]: each authentication mechanism
+//! - `client`: one connection to a server, as a state machine
+//! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
 #![no_std]
 
 extern crate alloc;
 
+pub mod client;
 pub mod error;
+pub mod sasl;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};

@@ -87,7 +87,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// Those of RFC 5321 §4.5.3.2; for QUIT, where nothing is at stake, 10 seconds.
     fn default() -> Self {
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         Self {
             tls: minutes(2),
             greeting: minutes(5),

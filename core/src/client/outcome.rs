@@ -98,7 +98,7 @@ impl RecipientOutcome {
 
 /// The error that a refusing reply stands for.
 pub(super) fn refusal(reply: &Reply) -> Error {
-    let code = match reply.code().get() {
+    let code = match reply.code().as_u16() {
         421 => ErrorCode::ReplyClosing,
         530 => ErrorCode::AuthRequired,
         400..=499 => ErrorCode::ReplyDeferred,

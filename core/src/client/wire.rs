@@ -90,6 +90,11 @@ pub(super) struct Wire {
 const WRITE_CAPACITY: usize = 256;
 
 impl Wire {
+    /// A wire over which nothing has been said. `trace`: the dialogue is told.
+    pub(super) fn new(trace: bool) -> Self {
+        Self { trace, ..Self::default() }
+    }
+
     /// Says a command, written by `encode` with its line end. A reply is due.
     pub(super) fn command(&mut self, now: Duration, asked: Asked, encode: impl FnOnce(&mut Vec<u8>)) {
         self.line(now, encode);
@@ -139,6 +144,10 @@ impl Wire {
 
     pub(super) fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
     }
 
     /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.

@@ -101,9 +101,10 @@ impl Census {
         let mut seen = first;
         let (before, after) = (&content[..content.len() - 1], &content[1..]);
         for (p, c) in before.chunks(BLOCK).zip(after.chunks(BLOCK)) {
-            let (bare, bits) = p.iter().zip(c).fold((0u8, 0u8), |(bare, bits), (&p, &c)| {
-                (bare + u8::from((p == b'\r') ^ (c == b'\n')), bits | c)
-            });
+            let (bare, bits) = p
+                .iter()
+                .zip(c)
+                .fold((0u8, 0u8), |(bare, bits), (&p, &c)| (bare + u8::from((p == b'\r') ^ (c == b'\n')), bits | c));
             bare_newlines += u64::from(bare);
             seen |= bits;
         }
@@ -142,6 +143,16 @@ pub enum Piece {
     Content(Range<u64>),
     /// These bytes.
     Added(&'static [u8]),
+}
+
+impl Piece {
+    /// How many octets it has.
+    pub fn octets(&self) -> u64 {
+        match self {
+            Self::Content(range) => range.end - range.start,
+            Self::Added(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 /// Encodes content, chunk by chunk, without copying it.
@@ -234,10 +245,12 @@ impl ContentEncoder {
             return false;
         };
         let dots = u8::from(self.framing == Framing::Dotted);
-        let (found, bits) = block.iter().zip(&block[1..]).fold(
-            (adds(self.last, first, dots), first),
-            |(found, bits), (&before, &byte)| (found | adds(before, byte, dots), bits | byte),
-        );
+        let (found, bits) = block
+            .iter()
+            .zip(&block[1..])
+            .fold((adds(self.last, first, dots), first), |(found, bits), (&before, &byte)| {
+                (found | adds(before, byte, dots), bits | byte)
+            });
         self.eight_bit |= !bits.is_ascii();
         if found == 0 {
             self.last = last;

@@ -1,3 +1,61 @@
 //! Text to values and back.
+//!
+//! Each parser stands below the ABNF that it reads, with its RFC section. What goes out is made from these values only,
+//! and none of them can hold CR, LF or NUL: their fields are private, and parsing is the only way in.
+//!
+//! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
+
+mod argument;
+mod auth_argument;
+mod capabilities;
+mod command;
+mod command_length;
+mod command_parser;
 mod content;
+mod date_time;
+mod decimal;
+mod deliver_by;
+mod domain;
+mod dsn;
+mod ehlo_name;
+mod enhanced_code;
+mod fault;
+mod hold;
+mod limits;
+mod mail_parameters;
+mod mailbox;
+mod parameter;
+mod path;
+mod queue_id;
+mod quoting;
+mod rcpt_parameters;
+mod reply;
+mod reply_code;
+mod reply_framer;
+mod reply_scan;
+mod xtext;
+
+pub use argument::Argument;
+pub use auth_argument::{InitialResponse, MechanismName};
+pub use capabilities::{Capabilities, DeliverByOffer, FutureReleaseOffer, Keyword, MtPriorityOffer, SizeLimit};
+pub use command::{Command, encode_auth, encode_bdat, encode_mail, encode_rcpt};
+pub use command_length::{AUTH_LINE_LIMIT, COMMAND_LINE_LIMIT, mail_line_limit, rcpt_line_limit};
+pub use command_parser::CommandError;
 pub use content::{BareNewline, ContentEncoder, Framing, Inspection, Newlines, Piece};
+pub use date_time::DateTime;
+pub use deliver_by::{DeliverBy, DeliverByMode};
+pub use domain::Domain;
+pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Ret};
+pub use ehlo_name::EhloName;
+pub use enhanced_code::EnhancedCode;
+pub use hold::{Hold, HoldInterval};
+pub use limits::Limits;
+pub use mail_parameters::{AuthParameter, BodyType, MailParameters, MtPriority};
+pub use mailbox::Mailbox;
+pub use parameter::Parameter;
+pub use path::{ForwardPath, ReversePath};
+pub use rcpt_parameters::RcptParameters;
+pub use reply::Reply;
+pub use reply_code::{ReplyCode, Severity};
+pub use reply_framer::ReplyFramer;
+pub use reply_scan::ReplyLimits;

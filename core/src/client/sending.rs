@@ -1,0 +1,418 @@
+//! What may be said next, at each level of pipelining (RFC 2920 §3.1).
+//!
+//! Transactions stand in a row, in the order in which they go over the wire. Only the last one may have something left
+//! to say; those before it wait for replies. [`Sender::say`] says what may be said now, one thing a call, until there is
+//! nothing: then the connection waits, and that is a round trip.
+//!
+//! | level | a transaction begins behind | DATA goes |
+//! |---|---|---|
+//! | none | the reply to the content before | behind the reply to RCPT |
+//! | message | the reply to the content before | with RCPT |
+//! | session | the content before | with RCPT |
+//! | streaming | the content before, while not too much is in flight | as BDAT, with RCPT and the content |
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::config::{Chunking, Config, InFlight, Pipelining, Protocol};
+use super::job::{Job, Standing, ended};
+use super::message::{Body, Message, MessageId};
+use super::needs::{Ground, Plan, ascii_forward_path, ascii_reverse_path, can_be_split};
+use super::outcome::{Progress, State};
+use super::output::{Event, Output};
+use super::transaction::{Consequence, Stage, Transaction};
+use super::wire::{Asked, Wire};
+use crate::error::{Error, ErrorCode, Step};
+use crate::syntax::{
+    Capabilities, ContentEncoder, ForwardPath, Framing, Limits, Reply, encode_bdat, encode_mail, encode_rcpt,
+};
+
+/// How many chunks may wait for their replies.
+const CHUNKS_IN_FLIGHT: usize = 16;
+
+/// The messages of a connection: those that wait, and those whose transactions are on the wire.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    pub(super) queue: VecDeque<Job>,
+    pub(super) row: VecDeque<Transaction>,
+    level: Pipelining,
+    lmtp: bool,
+    chunking: Chunking,
+    in_flight: InFlight,
+    limits: Limits,
+    submitted: u64,
+    /// Transactions begun.
+    begun: u32,
+    /// The server may hold a transaction open that is not going on.
+    needs_reset: bool,
+    /// Round trips of the connection when the last outcome was told.
+    turns_told: u32,
+}
+
+impl Sender {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            row: VecDeque::new(),
+            level: config.pipelining,
+            lmtp: config.protocol == Protocol::Lmtp,
+            chunking: config.chunking,
+            in_flight: config.in_flight,
+            limits: Limits::default(),
+            submitted: 0,
+            begun: 0,
+            needs_reset: false,
+            turns_told: 0,
+        }
+    }
+
+    pub(super) fn submit(&mut self, message: Message) -> MessageId {
+        let id = MessageId(self.submitted);
+        self.submitted += 1;
+        self.queue.push_back(Job::new(id, message));
+        id
+    }
+
+    /// Learns what the server offers.
+    pub(super) fn learn(&mut self, offered: &Capabilities, wanted: Pipelining) {
+        self.limits = offered.limits();
+        self.level = match wanted {
+            _ if !offered.pipelining() => Pipelining::None,
+            // LMTP answers the content once for each recipient that was taken: how many is to be known by then.
+            Pipelining::Streaming if self.lmtp || !offered.chunking() || self.chunking == Chunking::Never => {
+                Pipelining::Session
+            }
+            wanted => wanted,
+        };
+    }
+
+    /// Whether content goes by BDAT without need.
+    pub(super) fn prefers_bdat(&self, offered: &Capabilities) -> bool {
+        offered.chunking() && (self.level == Pipelining::Streaming || self.chunking == Chunking::Prefer)
+    }
+
+    /// Whether nothing is left to be said or awaited.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.row.is_empty()
+    }
+
+    /// Whether everything that was submitted has been said.
+    pub(super) fn is_said(&self) -> bool {
+        self.queue.is_empty() && self.row.iter().all(Transaction::is_said)
+    }
+
+    /// Whether QUIT may go behind content whose reply has not come.
+    pub(super) fn may_quit_early(&self) -> bool {
+        self.level >= Pipelining::Session
+            && self.row.iter().all(|transaction| transaction.plan.framing == Framing::Dotted)
+    }
+
+    /// Whether the server takes no more transactions in this session (RFC 9422 §5.1).
+    pub(super) fn is_spent(&self) -> bool {
+        self.limits.mail_max.is_some_and(|most| self.begun >= most)
+    }
+
+    /// Says what may be said now, if there is anything.
+    pub(super) fn say(&mut self, now: Duration, wire: &mut Wire, ground: Ground<'_>) -> bool {
+        let said = match self.row.back_mut() {
+            Some(last) if !last.is_said() => continue_transaction(last, self.level, now, wire),
+            _ => self.begin(now, wire, ground),
+        };
+        self.conclude(wire);
+        said
+    }
+
+    /// Takes the reply to a command of the transaction at the front.
+    pub(super) fn answered(&mut self, asked: Asked, reply: Reply, wire: &mut Wire) -> Consequence {
+        let Some(front) = self.row.front_mut() else {
+            return Consequence::None;
+        };
+        let consequence = front.answered(asked, reply);
+        self.conclude(wire);
+        consequence
+    }
+
+    /// Tells the outcome of a message.
+    pub(super) fn tell(&mut self, mut job: Job, wire: &mut Wire) {
+        job.turns_before = job.turns_before.max(self.turns_told);
+        self.turns_told = wire.turns();
+        wire.event(Event::Finished(job.into_outcome(wire.turns())));
+    }
+
+    /// Takes away what is over at the front of the row.
+    pub(super) fn conclude(&mut self, wire: &mut Wire) {
+        while let Some(mut over) = self.row.pop_front_if(|front| front.is_over()) {
+            self.needs_reset |= over.needs_reset();
+            if over.came_too_early() {
+                self.reduce(wire);
+                self.queue.push_front(over.into_fresh_job());
+                continue;
+            }
+            over.conclude();
+            if over.cancelled {
+                continue;
+            }
+            if over.job.is_any(|standing| matches!(standing, Standing::Later)) {
+                self.queue.push_front(over.job);
+            } else {
+                self.tell(over.job, wire);
+            }
+        }
+    }
+
+    /// The server does not take what comes behind content: no more of it. RSET, since nobody knows what it made of it.
+    fn reduce(&mut self, wire: &mut Wire) {
+        self.needs_reset = true;
+        if self.level > Pipelining::Message {
+            self.level = Pipelining::Message;
+            wire.event(Event::PipeliningReduced);
+        }
+    }
+
+    fn begin(&mut self, now: Duration, wire: &mut Wire, ground: Ground<'_>) -> bool {
+        if self.queue.is_empty() || !self.may_begin(wire) {
+            return false;
+        }
+        if self.is_spent() {
+            return self.hand_back(wire);
+        }
+        // At `streaming` nobody knows yet whether the transaction before went well: should it be refused in any part,
+        // what follows must not become a part of it.
+        let streaming = self.level == Pipelining::Streaming && !self.row.is_empty();
+        let before = self.row.back().is_some_and(Transaction::needs_reset);
+        if streaming || before || self.needs_reset {
+            self.needs_reset = false;
+            wire.command(now, Asked::Rset, |out| out.extend_from_slice(b"RSET\r\n"));
+            if self.level == Pipelining::None {
+                return true;
+            }
+        }
+        let Some(mut job) = self.queue.pop_front() else {
+            return false;
+        };
+        if job.progress == Progress::Queued {
+            job.turns_before = wire.turns();
+        }
+        let plan = Plan::of(&job.message, ground).and_then(|plan| {
+            self.choose_recipients(&mut job)?;
+            refuse_what_needs_utf8(&mut job, &plan)?;
+            Ok(plan)
+        });
+        match plan {
+            Ok(plan) if job.is_any(|standing| matches!(standing, Standing::Waiting)) => {
+                self.begun += 1;
+                let behind = !self.row.is_empty();
+                self.row.push_back(Transaction::new(job, plan, wire.said(), behind, self.lmtp));
+            }
+            Ok(_) => self.tell(job, wire),
+            Err(error) => {
+                job.end(State::Rejected, &error, None);
+                self.tell(job, wire);
+            }
+        }
+        true
+    }
+
+    fn may_begin(&self, wire: &Wire) -> bool {
+        match self.level {
+            Pipelining::None | Pipelining::Message => self.row.is_empty() && wire.is_quiet(),
+            // RFC 3030 does not say that anything may follow the last BDAT.
+            Pipelining::Session => match self.row.back() {
+                None => true,
+                Some(last) => self.row.len() < 2 && last.plan.framing == Framing::Dotted,
+            },
+            Pipelining::Streaming => {
+                let Some(first) = self.row.front() else {
+                    return true;
+                };
+                let turn = wire.shortest_turn().unwrap_or_default();
+                let grown = turn.as_micros() as u64 * self.in_flight.bytes_per_second / 1_000_000;
+                let most = self.in_flight.bytes.saturating_add(grown).min(self.in_flight.most_bytes);
+                self.row.len() < self.in_flight.messages && wire.said() - first.place < most
+            }
+        }
+    }
+
+    /// The server takes no more in this session. What waits has not been begun, so another may take it.
+    fn hand_back(&mut self, wire: &mut Wire) -> bool {
+        let what = "the server takes no more messages in this session";
+        let error = Error::new(ErrorCode::LimitSession, what).at(Step::Idle);
+        while let Some(mut job) = self.queue.pop_front() {
+            job.end(State::Deferred, &error, None);
+            self.tell(job, wire);
+        }
+        true
+    }
+
+    /// Chooses whom the next transaction names: everybody who has no outcome yet, within RCPTMAX and RCPTDOMAINMAX
+    /// (RFC 9422 §5.2, §5.3).
+    fn choose_recipients(&self, job: &mut Job) -> Result<(), Error> {
+        let most = self.limits.rcpt_max.map_or(usize::MAX, |most| most as usize);
+        let most_domains = self.limits.rcpt_domain_max.map_or(usize::MAX, |most| most as usize);
+        if most == usize::MAX && most_domains == usize::MAX && job.progress == Progress::Queued {
+            return Ok(());
+        }
+        let mut domains = alloc::collections::BTreeSet::new();
+        let (mut chosen, mut later) = (0, false);
+        for (standing, recipient) in job.standings.iter_mut().zip(&job.message.envelope.recipients) {
+            if !matches!(standing, Standing::Waiting | Standing::Later) {
+                continue;
+            }
+            let domain = match &recipient.path {
+                ForwardPath::Mailbox(mailbox) => mailbox.domain().to_ascii_lowercase(),
+                ForwardPath::Postmaster => Default::default(),
+            };
+            if chosen < most && (domains.contains(&domain) || domains.len() < most_domains) {
+                chosen += 1;
+                domains.insert(domain);
+                *standing = Standing::Waiting;
+            } else {
+                later = true;
+                *standing = Standing::Later;
+            }
+        }
+        if later && !can_be_split(&job.message) {
+            let what = "the server takes fewer recipients than the message has, and it can't be sent in parts";
+            return Err(Error::new(ErrorCode::LimitRecipients, what));
+        }
+        Ok(())
+    }
+}
+
+/// Without SMTPUTF8 there is no way to name a mailbox outside ASCII. That stops the message if it is the sender, else
+/// only the recipient.
+fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
+    if plan.parameters.smtputf8 {
+        return Ok(());
+    }
+    if !job.message.envelope.reverse_path.is_ascii() {
+        ascii_reverse_path(&job.message.envelope.reverse_path)?;
+    }
+    for (standing, recipient) in job.standings.iter_mut().zip(&job.message.envelope.recipients) {
+        if matches!(standing, Standing::Waiting)
+            && !recipient.path.is_ascii()
+            && let Err(error) = ascii_forward_path(&recipient.path)
+        {
+            *standing = ended(State::Rejected, None, Some(error.into()));
+        }
+    }
+    if job.message.all_or_nothing && job.has_refused() {
+        return Err(all_or_nothing());
+    }
+    Ok(())
+}
+
+fn all_or_nothing() -> Error {
+    let what = "another recipient was refused, and all or nothing was asked for";
+    Error::new(ErrorCode::CancelledAllOrNothing, what).at(Step::Rcpt)
+}
+
+/// Says the next thing of a transaction, if it may be said now.
+fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration, wire: &mut Wire) -> bool {
+    let one_by_one = level == Pipelining::None;
+    if one_by_one && !wire.is_quiet() {
+        return false;
+    }
+    match &mut this.stage {
+        Stage::Begun => say_mail(this, now, wire),
+        Stage::Envelope { next } => {
+            let next = *next;
+            say_rcpt(this, next, now, wire);
+        }
+        Stage::EnvelopeSaid => {
+            let all_or_nothing = this.job.message.all_or_nothing && this.job.standings.len() > 1;
+            let waits = match this.plan.framing {
+                _ if all_or_nothing => true,
+                Framing::Dotted => one_by_one,
+                Framing::Counted | Framing::Binary => level != Pipelining::Streaming,
+            };
+            if waits && this.due > 0 {
+                return false;
+            }
+            end_envelope(this, waits, now, wire);
+        }
+        Stage::Go { lone_dot: true } => {
+            wire.command(now, Asked::Content, |out| out.extend_from_slice(b".\r\n"));
+            this.due += 1;
+            this.stage = Stage::Said { place: wire.said() };
+        }
+        Stage::Go { lone_dot: false } => begin_content(this, now, wire),
+        Stage::Content { asked: true, .. } => return false,
+        Stage::Content { encoder, asked } => {
+            if this.due >= CHUNKS_IN_FLIGHT {
+                return false;
+            }
+            *asked = true;
+            wire.ask_host(Output::ReadBody { message: this.job.id, offset: encoder.offset() });
+        }
+        Stage::DataSaid | Stage::Said { .. } | Stage::Void => return false,
+    }
+    true
+}
+
+fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
+    let path = &this.job.message.envelope.reverse_path;
+    let parameters = &this.plan.parameters;
+    if parameters.smtputf8 || path.is_ascii() {
+        wire.command(now, Asked::Mail, |out| encode_mail(path, parameters, out));
+    } else if let Ok(path) = ascii_reverse_path(path) {
+        wire.command(now, Asked::Mail, |out| encode_mail(&path, parameters, out));
+    }
+    this.due += 1;
+    this.job.progress = this.job.progress.max(Progress::Envelope);
+    this.stage = Stage::Envelope { next: 0 };
+}
+
+fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
+    let job = &mut this.job;
+    let mut rest = job.standings.iter_mut().zip(&job.message.envelope.recipients).enumerate().skip(next);
+    let Some((index, (standing, recipient))) = rest.find(|(_, (standing, _))| matches!(standing, Standing::Waiting))
+    else {
+        this.stage = Stage::EnvelopeSaid;
+        return;
+    };
+    let (path, parameters) = (&recipient.path, &recipient.parameters);
+    if this.plan.parameters.smtputf8 || path.is_ascii() {
+        wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
+    } else if let Ok(path) = ascii_forward_path(path) {
+        wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+    }
+    *standing = Standing::Asked;
+    this.due += 1;
+    this.stage = Stage::Envelope { next: index + 1 };
+}
+
+/// Goes on from the envelope. `answered`: the replies to it are known.
+fn end_envelope(this: &mut Transaction, answered: bool, now: Duration, wire: &mut Wire) {
+    if answered && this.job.message.all_or_nothing && this.job.has_refused() {
+        this.job.end(State::Deferred, &all_or_nothing(), None);
+        this.stage = Stage::Void;
+    } else if answered && this.job.taken() == 0 {
+        this.stage = Stage::Void;
+    } else if this.plan.framing == Framing::Dotted {
+        wire.command(now, Asked::Data, |out| out.extend_from_slice(b"DATA\r\n"));
+        this.due += 1;
+        this.stage = Stage::DataSaid;
+    } else {
+        this.stage = Stage::Go { lone_dot: false };
+    }
+}
+
+fn begin_content(this: &mut Transaction, now: Duration, wire: &mut Wire) {
+    this.job.progress = Progress::Content;
+    let framing = this.plan.framing;
+    match this.job.message.body {
+        // Nothing has to be looked for in it.
+        Body::Whole(inspection)
+            if framing == Framing::Binary || framing == Framing::Counted && inspection.bare_newlines() == 0 =>
+        {
+            wire.line(now, |out| encode_bdat(inspection.size(), true, out));
+            wire.content(now, this.job.id, 0..inspection.size());
+            this.end_content(inspection.size(), now, wire);
+        }
+        _ => {
+            let encoder = ContentEncoder::new(framing, this.job.message.newlines);
+            this.stage = Stage::Content { encoder, asked: false };
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! OAUTHBEARER (RFC 7628): an OAuth 2.0 bearer token.
+
+use super::gs2::gs2_header;
+use super::secret::{Response, Secret};
+use crate::error::{Error, ErrorCode};
+use alloc::format;
+use alloc::string::String;
+
+/// Answers the server's error, after which only its verdict is left (RFC 7628 §3.2.3).
+pub(super) const ANSWER_TO_ERROR: &[u8] = b"\x01";
+
+/// ```abnf
+/// kvsep       = %x01
+/// key         = 1*(ALPHA)
+/// value       = *(VCHAR / SP / HTAB / CR / LF )
+/// kvpair      = key "=" value kvsep
+/// client-resp = (gs2-header kvsep *kvpair kvsep) / kvsep    ; RFC 7628 §3.1
+/// ```
+pub(super) fn response(user: Option<&str>, token: &Secret, host: &str, port: u16) -> Result<Response, Error> {
+    if !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::new(ErrorCode::Usage, "the host name holds a blank or a character outside ASCII"));
+    }
+    let header = gs2_header("n", "", user);
+    let host = if host.is_empty() { String::new() } else { format!("host={host}\x01") };
+    let port = format!("port={port}\x01");
+    let parts = [&header, "\x01", &host, &port, "auth=Bearer ", token.expose(), "\x01\x01"];
+    Ok(Response::concat(&parts.map(str::as_bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64ct::{Base64, Encoding};
+
+    /// As the RFC prints it, in base64.
+    fn example(port: u16) -> String {
+        let token = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==".into();
+        let response = response(Some("user@example.com"), &token, "server.example.com", port).unwrap();
+        Base64::encode_string(response.as_bytes())
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7628_section_4() {
+        assert_eq!(
+            example(143),
+            "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9QmVhcmVyIHZG\
+             OWRmdDRxbVRjMk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB"
+        );
+        assert_eq!(
+            example(587),
+            "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9NTg3AWF1dGg9QmVhcmVyIHZG\
+             OWRmdDRxbVRjMk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB"
+        );
+    }
+
+    #[test]
+    fn names_are_escaped_and_may_be_left_out() {
+        assert_eq!(
+            response(Some("a,b=c"), &"x".into(), "", 25).unwrap().as_bytes(),
+            b"n,a=a=2Cb=3Dc,\x01port=25\x01auth=Bearer x\x01\x01"
+        );
+        assert_eq!(
+            response(None, &"x".into(), "h", 25).unwrap().as_bytes(),
+            b"n,,\x01host=h\x01port=25\x01auth=Bearer x\x01\x01"
+        );
+    }
+
+    #[test]
+    fn a_host_name_cannot_end_its_field() {
+        let error = response(None, &"x".into(), "h\x01auth=Bearer y", 25).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Usage);
+    }
+}

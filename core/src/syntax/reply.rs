@@ -1,0 +1,222 @@
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use super::reply_scan::{ReplyLimits, frame};
+use super::{EnhancedCode, ReplyCode, Severity, queue_id, quoting};
+use crate::{Error, ErrorCode};
+
+/// A whole reply of a server (RFC 5321 section 4.2), with every byte as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Whole lines, each beginning with three digits: what the framer has let through.
+    raw: Box<[u8]>,
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+}
+
+impl Reply {
+    /// Parses exactly one whole reply, of any size.
+    ///
+    /// # Errors
+    ///
+    /// `protocol.malformed_reply` or `protocol.mixed_codes`.
+    pub fn parse(raw: &[u8]) -> Result<Self, Error> {
+        match frame(raw, &ReplyLimits::NONE)? {
+            Some((code, end)) if end == raw.len() => Ok(Self::from_frame(raw, code)),
+            _ => Err(Error::new(
+                ErrorCode::ProtocolMalformedReply,
+                alloc::format!("{} is not exactly one SMTP reply", quoting::Bytes(raw)),
+            )),
+        }
+    }
+
+    /// A reply from `raw`, which the framer has found to be one.
+    pub(super) fn from_frame(raw: &[u8], code: ReplyCode) -> Self {
+        let enhanced = split_lines(raw)
+            .next()
+            .and_then(EnhancedCode::split_from)
+            .map(|(enhanced, _)| enhanced)
+            .filter(|enhanced| u16::from(enhanced.class) == code.as_u16() / 100);
+        Self { raw: raw.into(), code, enhanced }
+    }
+
+    /// The three digits.
+    pub fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// What the first digit says. Decide on this; codes that nobody knows are legal (RFC 5321 section 4.3.2).
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    /// The enhanced code on the first line, if its class agrees with the first digit (RFC 2034 section 4).
+    ///
+    /// It means nothing in a greeting or a reply to EHLO, and there is none in a 3yz.
+    pub fn enhanced(&self) -> Option<EnhancedCode> {
+        self.enhanced
+    }
+
+    /// Each line's text as it came: behind the code and the separator, without the line end, any bytes but NUL.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        split_lines(&self.raw)
+    }
+
+    /// The text of all lines joined with spaces, without the enhanced code.
+    ///
+    /// What is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(self.raw.len());
+        for line in self.lines() {
+            let line = self.without_enhanced(line).trim_ascii();
+            if !text.is_empty() && !line.is_empty() {
+                text.push(' ');
+            }
+            for chunk in line.utf8_chunks() {
+                text.extend(chunk.valid().chars().map(|c| match c {
+                    '\t' => c,
+                    _ if c.is_control() => char::REPLACEMENT_CHARACTER,
+                    _ => c,
+                }));
+                if !chunk.invalid().is_empty() {
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
+            }
+        }
+        text
+    }
+
+    /// All bytes with the line ends, as they came.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The id under which the server has queued the message, from a 2yz after the content.
+    ///
+    /// SMTP has no place for it. It is found in the words of the servers that are common today; any other gives `None`.
+    pub fn queue_id(&self) -> Option<&str> {
+        match self.severity() {
+            Severity::Completion => self.lines().find_map(|line| queue_id::find(self.without_enhanced(line))),
+            _ => None,
+        }
+    }
+
+    fn without_enhanced<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        match EnhancedCode::split_from(line) {
+            Some((code, rest)) if Some(code) == self.enhanced => rest.strip_prefix(b":").unwrap_or(rest),
+            _ => line,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(enhanced) = self.enhanced {
+            write!(f, " {enhanced}")?;
+        }
+        let text = self.text();
+        if !text.is_empty() {
+            f.write_char(' ')?;
+        }
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply(\"{}\")", self.raw.escape_ascii())
+    }
+}
+
+/// The text of each line of `raw`, which ends in a line end.
+fn split_lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    raw.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        line.get(4..).unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    fn lines(reply: &Reply) -> Vec<&[u8]> {
+        reply.lines().collect()
+    }
+
+    /// Bytes, code, severity, enhanced code, lines, display.
+    type Answer = (&'static [u8], u16, Severity, Option<&'static str>, &'static [&'static [u8]], &'static str);
+
+    #[test]
+    fn known_answers() {
+        let table: &[Answer] = &[
+            (
+                b"250 2.0.0 Ok queued\r\n",
+                250,
+                Severity::Completion,
+                Some("2.0.0"),
+                &[b"2.0.0 Ok queued"],
+                "250 2.0.0 Ok queued",
+            ),
+            (b"250\r\n", 250, Severity::Completion, None, &[b""], "250"),
+            (b"250 \r\n", 250, Severity::Completion, None, &[b""], "250"),
+            (b"250-\r\n250\r\n", 250, Severity::Completion, None, &[b"", b""], "250"),
+            (b"252 Cannot VRFY\n", 252, Severity::Completion, None, &[b"Cannot VRFY"], "252 Cannot VRFY"),
+            (b"299 x\r\n", 299, Severity::Completion, None, &[b"x"], "299 x"),
+            (b"354 go\r\n", 354, Severity::Intermediate, None, &[b"go"], "354 go"),
+            (b"334 2.0.0 x\r\n", 334, Severity::Intermediate, None, &[b"2.0.0 x"], "334 2.0.0 x"),
+            (b"421 4.3.2 bye\r\n", 421, Severity::Transient, Some("4.3.2"), &[b"4.3.2 bye"], "421 4.3.2 bye"),
+            (b"550 5.7.509 no\r\n", 550, Severity::Permanent, Some("5.7.509"), &[b"5.7.509 no"], "550 5.7.509 no"),
+            // The class must agree with the first digit.
+            (b"550 4.7.1 no\r\n", 550, Severity::Permanent, None, &[b"4.7.1 no"], "550 4.7.1 no"),
+            (
+                b"550-5.7.26 Not\r\n550-5.7.26 authenticated. \r\n550 5.7.26\r\n",
+                550,
+                Severity::Permanent,
+                Some("5.7.26"),
+                &[b"5.7.26 Not", b"5.7.26 authenticated. ", b"5.7.26"],
+                "550 5.7.26 Not authenticated.",
+            ),
+            (b"554 Gr\xc3\xbc\xc3\x9fe\r\n", 554, Severity::Permanent, None, &[b"Gr\xc3\xbc\xc3\x9fe"], "554 Grüße"),
+            (b"554 Gr\xfc\xdfe\r\n", 554, Severity::Permanent, None, &[b"Gr\xfc\xdfe"], "554 Gr\u{fffd}\u{fffd}e"),
+            (b"554 \x1b[2J\r\n", 554, Severity::Permanent, None, &[b"\x1b[2J"], "554 \u{fffd}[2J"),
+        ];
+        for (raw, code, severity, enhanced, texts, display) in table {
+            let reply = Reply::parse(raw).unwrap();
+            assert_eq!(reply.code(), *code);
+            assert_eq!(reply.severity(), *severity);
+            assert_eq!(reply.enhanced().map(|code| code.to_string()).as_deref(), *enhanced);
+            assert_eq!(lines(&reply), *texts);
+            assert_eq!(reply.to_string(), *display);
+            assert_eq!(reply.raw(), *raw);
+        }
+    }
+
+    #[test]
+    fn only_exactly_one() {
+        for raw in
+            ["", "250 Ok", "250 Ok\r", "250-Ok\r\n", "250 Ok\r\n250 Ok\r\n", "199 x\r\n", "600 x\r\n", "25 x\r\n"]
+        {
+            let error = Reply::parse(raw.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::ProtocolMalformedReply, "{raw:?}");
+        }
+        let error = Reply::parse(b"250-x\r\n550 y\r\n").unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ProtocolMixedCodes);
+    }
+
+    #[test]
+    fn a_refusal_has_no_queue_id() {
+        assert_eq!(Reply::parse(b"250 2.0.0 Ok: queued as 4XyZ\r\n").unwrap().queue_id(), Some("4XyZ"));
+        assert_eq!(Reply::parse(b"450 4.0.0 Ok: queued as 4XyZ\r\n").unwrap().queue_id(), None);
+    }
+
+    #[test]
+    fn debug_shows_the_bytes() {
+        assert_eq!(alloc::format!("{:?}", Reply::parse(b"250 Ok\r\n").unwrap()), r#"Reply("250 Ok\r\n")"#);
+    }
+}

@@ -1,0 +1,241 @@
+"""Postfix 3.7: a receiver of mail in several moods, and submission with SASL."""
+
+import grp
+import os
+import pwd
+import subprocess
+
+from accounts import DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII
+from stage import Failure
+
+DAEMONS = "/usr/lib/postfix/sbin"
+PROGRAM = "/usr/sbin/postfix"
+NAME = "mail.test"
+
+MESSAGE_LIMIT = 64 * 1024 * 1024
+SMALL_MESSAGE_LIMIT = 16 * 1024
+FEW_RECIPIENTS = 3
+
+# One port each: what differs from the receiver of mail, which takes mail for our domains from everyone.
+_SASL = {
+    "smtpd_sasl_auth_enable": "yes",
+    "smtpd_recipient_restrictions": "$recipient_access, reject_unauth_destination, permit_sasl_authenticated, reject",
+}
+ROLES = {
+    "mx": {},
+    "submission": {"smtpd_tls_security_level": "encrypt", **_SASL},
+    "submissions": {"smtpd_tls_wrappermode": "yes", **_SASL},
+    # Offers AUTH in clear, as nobody should.
+    "plaintext_auth": {"smtpd_tls_security_level": "none", **_SASL},
+    # Refuses the handshake of a client without a certificate from our authority.
+    "client_certificate": {"smtpd_tls_wrappermode": "yes", "smtpd_tls_req_ccert": "yes"},
+    "few_recipients": {"smtpd_recipient_limit": str(FEW_RECIPIENTS)},
+    # Says too late that a message is too large.
+    "small": {"message_size_limit": str(SMALL_MESSAGE_LIMIT), "smtpd_discard_ehlo_keywords": "size"},
+    "plain": {"smtpd_discard_ehlo_keywords": "pipelining, chunking"},
+    "bare": {
+        "smtpd_tls_security_level": "none",
+        "smtpd_discard_ehlo_keywords": "pipelining, chunking, 8bitmime, smtputf8, dsn, size, starttls, vrfy, etrn, "
+        "enhancedstatuscodes",
+    },
+}
+
+# What happens to a sender or recipient of any domain, by the local part.
+AT_MAIL = {
+    "refused-sender": "550 5.7.1 sender refused",
+    "deferred-sender": "450 4.7.1 sender deferred",
+}
+AT_RCPT = {
+    "reject": "550 5.1.1 recipient refused",
+    "defer": "450 4.2.1 recipient deferred",
+    "hang-up": "421 4.3.2 closing at the recipient",
+}
+AT_DATA = {
+    "refused-at-data": "550 5.7.1 refused at DATA",
+    "deferred-at-data": "450 4.7.1 deferred at DATA",
+    "hang-up-at-data": "421 4.3.2 closing at DATA",
+}
+AFTER_CONTENT = {
+    "refused-content": "550 5.7.1 content refused",
+    "deferred-content": "450 4.7.1 content deferred",
+    "hang-up-after-content": "421 4.3.2 closing after the content",
+}
+
+QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "saved", "trace"]
+
+MAILBOXES = ["alice", "bob", "jos\u00e9"]
+CATCH_ALL = "everyone-else"
+
+
+class Postfix:
+    def __init__(self, stage, certificates):
+        self.stage = stage
+        self.certificates = certificates
+        self.auth_socket = None
+        self.log = stage.path("postfix.log")
+        self.ports = {role: stage.take_port() for role in ROLES}
+        self.mailboxes = {"%s@%s" % (name, DOMAIN): stage.make_maildir("postfix", name) for name in MAILBOXES}
+        self.mailboxes["*"] = stage.make_maildir("postfix", CATCH_ALL)
+
+    def start(self):
+        if not os.path.exists(PROGRAM):
+            raise Failure("Postfix is not there; tests/servers/install brings it")
+        if os.geteuid() != 0:
+            raise Failure("Postfix starts as root only; run it with sudo")
+        self._make_queue()
+        self._write_maps()
+        configuration = self.stage.path("postfix")
+        self.stage.write(self._main(), "postfix", "main.cf")
+        self.stage.write(self._services(), "postfix", "master.cf")
+        self.stage.launch([DAEMONS + "/master", "-c", configuration, "-s"], self.log)
+
+    def wait(self):
+        # It listens on every port before it answers on one.
+        self.stage.wait_until_it_greets(self.ports["mx"], b"220 ")
+
+    def describe(self):
+        version = subprocess.run(
+            ["/usr/sbin/postconf", "-c", self.stage.path("postfix"), "-h", "mail_version"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return {
+            "version": version.stdout.strip(),
+            "ports": self.ports,
+            "mailboxes": self.mailboxes,
+            "limits": {
+                "message": MESSAGE_LIMIT,
+                "small_message": SMALL_MESSAGE_LIMIT,
+                "few_recipients": FEW_RECIPIENTS,
+            },
+            "log": self.log,
+        }
+
+    def _make_queue(self):
+        """Makes the folders that `postfix check` would make, which takes two seconds."""
+        owner = pwd.getpwnam("postfix").pw_uid
+        droppers = grp.getgrnam("postdrop").gr_gid
+        os.makedirs(self.stage.path("postfix-queue", "pid"))
+        for name, mode, group in [
+            *((name, 0o700, -1) for name in QUEUES),
+            ("private", 0o700, -1),
+            ("public", 0o710, droppers),
+            ("maildrop", 0o730, droppers),
+        ]:
+            folder = self.stage.path("postfix-queue", name)
+            os.mkdir(folder)
+            os.chown(folder, owner, group)
+            os.chmod(folder, mode)
+        os.mkdir(self.stage.path("postfix-data"), 0o700)
+        os.chown(self.stage.path("postfix-data"), owner, -1)
+
+    def _write_maps(self):
+        for name, replies in [
+            ("at-mail", AT_MAIL),
+            ("at-rcpt", AT_RCPT),
+            ("at-data", AT_DATA),
+            ("after-content", AFTER_CONTENT),
+        ]:
+            lines = ["%s@ %s\n" % (local_part, reply) for local_part, reply in replies.items()]
+            self.stage.write("".join(lines), "postfix", name)
+        mailboxes = ["%s@%s postfix/%s/\n" % (name, DOMAIN, name) for name in MAILBOXES]
+        for domain in (DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII):
+            mailboxes.append("@%s postfix/%s/\n" % (domain, CATCH_ALL))
+        self.stage.write("".join(mailboxes), "postfix", "mailboxes")
+        self.stage.write("discard@%s discard:\n" % DOMAIN, "postfix", "transports")
+        self.stage.write("/^X-Refuse: yes$/ REJECT header refused\n", "postfix", "headers")
+
+    def _main(self):
+        folder = self.stage.path("postfix")
+        return f"""
+compatibility_level = 3.6
+config_directory = {folder}
+queue_directory = {folder}-queue
+data_directory = {folder}-data
+maillog_file = {self.log}
+maillog_file_prefixes = {self.stage.folder}
+myhostname = {NAME}
+mydomain = test
+myorigin = {DOMAIN}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+
+# Mail for our domains goes into Maildirs, all other mail nowhere.
+mydestination =
+local_recipient_maps =
+alias_maps =
+alias_database =
+notify_classes =
+virtual_mailbox_domains = {DOMAIN}, {IDN_DOMAIN}, {IDN_DOMAIN_ASCII}
+virtual_mailbox_base = {self.stage.path("mail")}
+virtual_mailbox_maps = texthash:{folder}/mailboxes
+virtual_uid_maps = static:{self.stage.mail_owner}
+virtual_gid_maps = static:{self.stage.mail_group}
+virtual_minimum_uid = 1
+virtual_mailbox_limit = 0
+transport_maps = texthash:{folder}/transports
+default_transport = error:5.4.4 these servers send nothing out
+relay_transport = $default_transport
+disable_dns_lookups = yes
+
+# What is delivered is what was sent: no header is added, dropped, completed or cut.
+local_header_rewrite_clients =
+message_drop_headers =
+header_size_limit = {MESSAGE_LIMIT}
+message_size_limit = {MESSAGE_LIMIT}
+
+recipient_access = check_recipient_access texthash:{folder}/at-rcpt
+smtpd_delay_reject = no
+smtpd_sender_restrictions = check_sender_access texthash:{folder}/at-mail
+smtpd_relay_restrictions =
+smtpd_recipient_restrictions = $recipient_access, reject_unauth_destination
+smtpd_data_restrictions = check_sender_access texthash:{folder}/at-data
+smtpd_end_of_data_restrictions = check_sender_access texthash:{folder}/after-content
+header_checks = regexp:{folder}/headers
+
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {self.certificates["server_key"]}, {self.certificates["server"]}
+smtpd_tls_CAfile = {self.certificates["ca"]}
+smtpd_tls_ask_ccert = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {self.auth_socket}
+smtpd_sasl_security_options = noanonymous
+
+# Tests are many, quick, and wrong on purpose.
+smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000000
+smtpd_hard_error_limit = 1000000
+smtpd_junk_command_limit = 1000000
+smtpd_recipient_limit = 10000
+smtpd_recipient_overshoot_limit = 1000000
+smtpd_client_connection_count_limit = 0
+smtpd_client_event_limit_exceptions = 127.0.0.1
+in_flow_delay = 0
+"""
+
+    def _services(self):
+        lines = []
+        for role, overrides in ROLES.items():
+            lines.append("127.0.0.1:%d inet n - n - 200 smtpd -o syslog_name=postfix/%s" % (self.ports[role], role))
+            lines += ["  -o { %s = %s }" % setting for setting in overrides.items()]
+        return "\n".join(lines) + """
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""

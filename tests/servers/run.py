@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Starts mail servers on loopback for tests, and stops them when stdin closes. See README.md."""
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+import certificates
+from accounts import Accounts, DOMAIN, IDN_DOMAIN
+from dovecot import Dovecot
+from postfix import Postfix
+from stage import HOST, Abandoned, Failure, Stage
+
+LOG_LINES = 30
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("servers", nargs="+", choices=["postfix", "dovecot"], metavar="postfix|dovecot")
+    parser.add_argument(
+        "--relay-port", type=int, help="where Dovecot's submission service hands mail on (default: Postfix, if started)"
+    )
+    options = parser.parse_args()
+
+    # The servers have a keeper of their own, which outlives this process for as long as it takes to clean up,
+    # however this one ends.
+    ours, keepers = socket.socketpair()
+    keeper = os.fork()
+    if keeper == 0:
+        ours.close()
+        sys.exit(keep(options, keepers))
+    keepers.close()
+    try:
+        wait_until_unwanted(ours)
+    finally:
+        on_signals(signal.SIG_IGN)
+        ours.close()
+        status = os.waitpid(keeper, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1
+
+
+def wait_until_unwanted(keeper):
+    """Returns when stdin is closed, the parent or the keeper has died, or a signal asks for it."""
+    on_signals(stop_waiting)
+    parent = os.getppid()
+    try:
+        while os.getppid() == parent:
+            readable = select.select([sys.stdin, keeper], [], [], 0.5)[0]
+            if keeper in readable or (sys.stdin in readable and not os.read(sys.stdin.fileno(), 4096)):
+                return
+    except Abandoned:
+        return
+
+
+def on_signals(handler):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def stop_waiting(number, frame):
+    raise Abandoned
+
+
+def keep(options, lifeline):
+    """Starts the servers, tells of them on stdout, and stops them when the other end of `lifeline` closes."""
+    os.setsid()
+    on_signals(stop_waiting)
+    stage = None
+    try:
+        stage = Stage(lifeline)
+        print(json.dumps(start(options, stage)), flush=True)
+        while True:
+            stage.rest(0.5)
+    except Abandoned:
+        return 0
+    except (Failure, OSError) as failure:
+        print("tests/servers/run.py: %s" % failure, file=sys.stderr)
+        show_logs(stage)
+        return 1
+    finally:
+        on_signals(signal.SIG_IGN)
+        if stage:
+            stage.tear_down()
+
+
+def start(options, stage):
+    made = certificates.make(stage.path("tls"))
+    accounts = Accounts()
+    postfix = Postfix(stage, made) if "postfix" in options.servers else None
+    relay_port = options.relay_port or (postfix.ports["mx"] if postfix else None)
+    dovecot = Dovecot(stage, made, accounts, "dovecot" in options.servers, relay_port)
+    started = [dovecot] + ([postfix] if postfix else [])
+    if postfix:
+        postfix.auth_socket = dovecot.auth_socket
+    for server in started:
+        server.start()
+    for server in started:
+        server.wait()
+    told = {"host": HOST, "domain": DOMAIN, "idn_domain": IDN_DOMAIN, "folder": stage.folder, "tls": made}
+    told["users"] = accounts.describe()
+    if postfix:
+        told["postfix"] = postfix.describe()
+    if "dovecot" in options.servers:
+        told["dovecot"] = dovecot.describe()
+    return told
+
+
+def show_logs(stage):
+    for name in sorted(os.listdir(stage.folder)) if stage else []:
+        if name.endswith(".log"):
+            with open(stage.path(name), errors="replace") as file:
+                lines = file.readlines()[-LOG_LINES:]
+            if lines:
+                print("--- the end of %s\n%s" % (name, "".join(lines)), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
