@@ -136,7 +136,8 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
         return Ok((rest, Cow::Owned(if is_dot_string(&content) { content } else { quote(&content) })));
     }
     let (rest, text) = take_while(|c| is_atext(c) || c == '.').parse(input)?;
-    let text = if text.is_empty() || is_dot_string(text) { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) };
+    let text =
+        if text.is_empty() || has_atoms_between_dots(text) { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) };
     Ok((rest, text))
 }
 
@@ -148,7 +149,11 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
 //                "`" / "{" / "|" / "}" / "~" / UTF8-non-ascii
 
 fn is_dot_string(text: &str) -> bool {
-    text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    text.chars().all(|c| is_atext(c) || c == '.') && has_atoms_between_dots(text)
+}
+
+fn has_atoms_between_dots(text: &str) -> bool {
+    text.as_bytes().split(|byte| *byte == b'.').all(|atom| !atom.is_empty())
 }
 
 fn is_atext(c: char) -> bool {

@@ -33,8 +33,9 @@ impl Reply {
 
     /// A reply from `raw`, which the framer has found to be one.
     pub(super) fn from_frame(raw: &[u8], code: ReplyCode) -> Self {
-        let enhanced = split_lines(raw)
-            .next()
+        // The text of the first line begins here, and a code ends at the line end at the latest.
+        let enhanced = raw
+            .get(4..)
             .and_then(EnhancedCode::split_from)
             .map(|(enhanced, _)| enhanced)
             .filter(|enhanced| u16::from(enhanced.class) == code.as_u16() / 100);
