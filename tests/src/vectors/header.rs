@@ -46,8 +46,8 @@ impl Header {
     }
 
     /// Reads a line, and says whether it belongs here.
-    pub(super) fn line(&mut self, number: usize, line: &str) -> Result<bool, String> {
-        self.line = number;
+    pub(super) fn line(&mut self, place: usize, line: &str) -> Result<bool, String> {
+        self.line = place;
         if let Some(content) = line.strip_prefix('|') {
             self.content(content)?;
             return Ok(true);
@@ -71,11 +71,11 @@ impl Header {
             }
             "reply-limit" => {
                 let (which, rest) = split(rest);
-                config.reply_limits.insert(word(which)?, self::number(rest)?);
+                config.reply_limits.insert(word(which)?, number(rest)?);
             }
             "in-flight" => {
                 let (which, rest) = split(rest);
-                config.in_flight.insert(word(which)?, self::number(rest)?);
+                config.in_flight.insert(word(which)?, number(rest)?);
             }
             _ => return Ok(false),
         }

@@ -184,14 +184,14 @@ impl Parser {
     }
 
     /// How much of the write above gets through.
-    fn written(&mut self, number: usize, rest: &str) -> Result<(), String> {
+    fn written(&mut self, place: usize, rest: &str) -> Result<(), String> {
         if rest == "rest" {
-            self.push(number, Action::WriteRest {});
+            self.push(place, Action::WriteRest {});
             return Ok(());
         }
         match self.steps.last_mut().map(|step| &mut step.action) {
             Some(Action::Write { written: written @ None, bytes }) => {
-                let octets = self::number(rest)?;
+                let octets = number(rest)?;
                 if octets >= bytes.0.len() as u64 {
                     return Err(format!("all {} octets would be written", bytes.0.len()));
                 }

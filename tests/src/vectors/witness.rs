@@ -70,6 +70,13 @@ struct Recipient {
     answer: Option<u16>,
 }
 
+/// The code of a reply's last line, if it is one.
+fn reply_code(line: &[u8]) -> Option<u16> {
+    let (code, rest) = line.split_at_checked(3)?;
+    let is_reply = matches!(rest.first(), Some(b' ' | b'\r' | b'\n')) && !rest.contains(&0);
+    std::str::from_utf8(code).ok().filter(|_| is_reply)?.parse().ok()
+}
+
 fn is_positive(code: u16) -> bool {
     (200..300).contains(&code)
 }
@@ -187,8 +194,7 @@ impl Witness {
             let begin = self.half_heard.iter().rev().skip(1).position(|&byte| byte == b'\n');
             let line = self.half_heard.len() - begin.map_or(self.half_heard.len(), |begin| begin + 1);
             if byte == b'\n' && self.half_heard.get(line + 3) != Some(&b'-') {
-                let code = self.half_heard.get(line..line + 3).and_then(|code| std::str::from_utf8(code).ok());
-                match code.and_then(|code| code.parse().ok()) {
+                match reply_code(&self.half_heard[line..]) {
                     Some(code) if !self.lost => self.reply(code),
                     _ => self.lost = true,
                 }
@@ -210,7 +216,7 @@ impl Witness {
             Due::Auth => {}
             Due::Mail(t) | Due::Chunk(t) => self.transactions[t].refused |= refused,
             Due::Rcpt(t, r) => self.transactions[t].recipients[r].code = Some(code),
-            Due::Data(_) if code == 354 => self.mode = Mode::Dotted,
+            Due::Data(_) if (300..400).contains(&code) => self.mode = Mode::Dotted,
             Due::Data(t) => self.transactions[t].refused = true,
             Due::Content(t) if self.lmtp => {
                 let mut taken = self.transactions[t].recipients.iter_mut().filter(|r| r.code.is_some_and(is_positive));
