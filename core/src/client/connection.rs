@@ -267,8 +267,13 @@ impl Connection {
             Phase::Ready => {}
             _ => return false,
         }
-        if !self.queries.is_empty() && self.sender.row.is_empty() {
-            return self.say_query(now);
+        // Nothing may follow NOOP and the like in one group (RFC 2920 §3.1).
+        if matches!(self.wire.last_due(), Some(Asked::Command(_))) {
+            return false;
+        }
+        // What the user asks comes between two transactions, however many messages wait.
+        if !self.queries.is_empty() && self.sender.row.iter().all(Transaction::is_said) {
+            return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {
             offered: &self.capabilities,
