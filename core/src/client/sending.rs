@@ -287,7 +287,7 @@ impl Sender {
 /// Without SMTPUTF8 there is no way to name a mailbox outside ASCII. That stops the message if it is the sender, else
 /// only the recipient.
 fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
-    if plan.parameters.smtputf8 {
+    if plan.smtputf8 {
         return Ok(());
     }
     if !job.message.envelope.reverse_path.is_ascii() {
@@ -357,11 +357,11 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
 
 fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
     let path = &this.job.message.envelope.reverse_path;
-    let parameters = &this.plan.parameters;
-    if parameters.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Mail, |out| encode_mail(path, parameters, out));
+    let parameters = this.plan.parameters(&this.job.message.envelope.parameters);
+    if this.plan.smtputf8 || path.is_ascii() {
+        wire.command(now, Asked::Mail, |out| encode_mail(path, &parameters, out));
     } else if let Ok(path) = ascii_reverse_path(path) {
-        wire.command(now, Asked::Mail, |out| encode_mail(&path, parameters, out));
+        wire.command(now, Asked::Mail, |out| encode_mail(&path, &parameters, out));
     }
     this.due += 1;
     this.job.progress = this.job.progress.max(Progress::Envelope);
@@ -377,7 +377,7 @@ fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire)
         return;
     };
     let (path, parameters) = (&recipient.path, &recipient.parameters);
-    if this.plan.parameters.smtputf8 || path.is_ascii() {
+    if this.plan.smtputf8 || path.is_ascii() {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
     } else if let Ok(path) = ascii_forward_path(path) {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));

@@ -296,7 +296,8 @@ impl<'a> Host<'a> {
             }
             event => panic!("an event that no dialogue can tell: {event:?}"),
         };
-        let is_told = |step: &super::dialogue::Step| matches!(&step.action, Action::Event(told) if told.is_like(&event));
+        let is_told =
+            |step: &super::dialogue::Step| matches!(&step.action, Action::Event(told) if told.is_like(&event));
         if event.is_always_told() || self.dialogue.steps.iter().any(is_told) {
             self.told.push_back(Told::Event(event));
         }

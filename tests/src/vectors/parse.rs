@@ -241,9 +241,13 @@ impl Parser {
             .filter(|message| !submitted.contains(message))
             .map(|message| Step { line: header.line_of(message), action: Action::Submit(message) })
             .collect();
-        if steps.iter().chain(&told).filter(|step| matches!(step.action, Action::Submit(_))).enumerate().any(
-            |(index, step)| step.action != Action::Submit(index),
-        ) {
+        if steps
+            .iter()
+            .chain(&told)
+            .filter(|step| matches!(step.action, Action::Submit(_)))
+            .enumerate()
+            .any(|(index, step)| step.action != Action::Submit(index))
+        {
             return Err("messages have to be submitted in their order, each once".into());
         }
         steps.extend(told);

@@ -92,8 +92,11 @@ pub struct Tally {
 ///
 /// The first disagreement.
 pub fn run(dialogue: &Dialogue) -> Result<Tally, Box<Failure>> {
-    let contents: Vec<Vec<u8>> =
-        dialogue.messages.iter().map(|message| message.content.iter().flat_map(|chunk| chunk.0.clone()).collect()).collect();
+    let contents: Vec<Vec<u8>> = dialogue
+        .messages
+        .iter()
+        .map(|message| message.content.iter().flat_map(|chunk| chunk.0.clone()).collect())
+        .collect();
     let host = |trace| {
         let config = engine::config(&dialogue.config, trace).map_err(|what| set_up(dialogue, what))?;
         Ok::<_, Box<Failure>>(Host::new(dialogue, &contents, Connection::new(config)))
