@@ -16,13 +16,17 @@
 //! Secrets are zeroized when they are dropped, together with everything that is derived from them, and no `Debug`,
 //! `Display` or error shows one.
 
+mod bearer;
 mod channel_binding;
 mod client;
 mod cram_md5;
 mod credentials;
+mod decoy;
 mod external;
+mod failure;
 mod gs2;
 mod hash;
+mod limits;
 mod login;
 mod mechanism;
 mod oauthbearer;
@@ -32,12 +36,16 @@ mod saslprep;
 mod saslprep_tables;
 mod scram;
 mod secret;
+mod server;
 mod server_words;
 mod xoauth2;
 
 pub use channel_binding::{ChannelBinding, ChannelBindingKind};
-pub use client::{ClientExchange, MAX_MESSAGE, Params};
+pub use client::{ClientExchange, Params};
 pub use credentials::Credentials;
+pub use hash::Hash;
+pub use limits::MAX_MESSAGE;
 pub use mechanism::{Mechanism, choose};
-pub use scram::{MAX_ITERATIONS, MIN_ITERATIONS, MIN_NONCE};
+pub use scram::{MAX_ITERATIONS, MIN_ITERATIONS, MIN_NONCE, StoredKeys};
 pub use secret::{Response, Secret};
+pub use server::{Answer, MIN_SEED, Question, ServerExchange, ServerParams, ServerStep};
