@@ -30,6 +30,8 @@ mod limits;
 mod login;
 mod mechanism;
 mod oauthbearer;
+#[cfg(test)]
+mod pair;
 mod plain;
 mod saslprep;
 #[cfg(feature = "saslprep")]

@@ -13,13 +13,15 @@ use super::secret::{Response, Secret};
 use super::{external, login, oauthbearer, plain, xoauth2};
 use crate::error::{Error, ErrorCode};
 use alloc::string::String;
+use alloc::vec::Vec;
 use base64ct::{Base64, Encoding};
+use core::fmt;
 
 /// How many bytes make a seed for what unknown users are told, at least.
 pub const MIN_SEED: usize = 16;
 
 /// What an exchange depends on besides the client.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct ServerParams<'a> {
     /// The server's name, in ASCII; for CRAM-MD5's challenge.
     pub host: &'a str,
@@ -28,7 +30,7 @@ pub struct ServerParams<'a> {
     /// Seconds since 1970; for CRAM-MD5's challenge.
     pub unix_time: u64,
     /// All that could tie the exchange to the TLS connection. The client chooses.
-    pub bindings: &'a [ChannelBinding],
+    pub bindings: Vec<ChannelBinding>,
     /// Whether the client was offered any mechanism that ends in -PLUS on this connection. If it was, and a client says
     /// that it was not, somebody took it from the list (RFC 5802 §6).
     pub offers_plus: bool,
@@ -49,12 +51,26 @@ impl<'a> ServerParams<'a> {
             host,
             nonce,
             unix_time,
-            bindings: &[],
+            bindings: Vec::new(),
             offers_plus: false,
             protected: false,
             fake_seed,
             fake_iterations: MIN_ITERATIONS,
         }
+    }
+}
+
+impl fmt::Debug for ServerParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, unix_time, bindings, offers_plus, protected, fake_iterations, nonce: _, fake_seed: _ } = self;
+        f.debug_struct("ServerParams")
+            .field("host", host)
+            .field("unix_time", unix_time)
+            .field("bindings", bindings)
+            .field("offers_plus", offers_plus)
+            .field("protected", protected)
+            .field("fake_iterations", fake_iterations)
+            .finish_non_exhaustive()
     }
 }
 
@@ -207,7 +223,7 @@ impl ServerExchange {
     /// refuse, or a host name that cannot be said.
     pub fn start(
         mechanism: Mechanism,
-        params: &ServerParams<'_>,
+        params: ServerParams<'_>,
         initial: Option<&[u8]>,
     ) -> Result<(Self, ServerStep), Error> {
         if mechanism.sends_secret() && !params.protected {
@@ -392,17 +408,7 @@ impl ServerExchange {
 }
 
 /// For the first response, in the state that each mechanism begins in.
-fn waiting(mechanism: Mechanism, params: &ServerParams<'_>) -> Result<State, Error> {
-    let scram = |hash| {
-        let bindings = params.bindings.iter().filter(|binding| !binding.data.is_empty()).cloned().collect();
-        let channel = scram::Channel { bindings, offers_plus: params.offers_plus, plus: mechanism.binds_channel() };
-        if channel.plus && channel.bindings.is_empty() {
-            let what = "there is no channel binding for a mechanism that needs one";
-            return Err(Error::new(ErrorCode::SecurityChannelBinding, what));
-        }
-        let nonce = Base64::encode_string(long_enough(params.nonce)?);
-        Ok(State::ScramFirst(scram::First::new(hash, nonce, channel)))
-    };
+fn waiting(mechanism: Mechanism, params: ServerParams<'_>) -> Result<State, Error> {
     match mechanism {
         Mechanism::External => Ok(State::External),
         Mechanism::Plain => Ok(State::Plain),
@@ -411,9 +417,21 @@ fn waiting(mechanism: Mechanism, params: &ServerParams<'_>) -> Result<State, Err
         Mechanism::CramMd5 => {
             cram_md5::Server::new(long_enough(params.nonce)?, params.unix_time, params.host).map(State::CramMd5)
         }
-        Mechanism::ScramSha1 | Mechanism::ScramSha1Plus => scram(Hash::Sha1),
-        Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => scram(Hash::Sha256),
+        Mechanism::ScramSha1 | Mechanism::ScramSha1Plus => scram_first(mechanism, Hash::Sha1, params),
+        Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => scram_first(mechanism, Hash::Sha256, params),
     }
+}
+
+fn scram_first(mechanism: Mechanism, hash: Hash, params: ServerParams<'_>) -> Result<State, Error> {
+    let ServerParams { mut bindings, offers_plus, .. } = params;
+    bindings.retain(|binding| !binding.data.is_empty());
+    let channel = scram::Channel { bindings, offers_plus, plus: mechanism.binds_channel() };
+    if channel.plus && channel.bindings.is_empty() {
+        let what = "there is no channel binding for a mechanism that needs one";
+        return Err(Error::new(ErrorCode::SecurityChannelBinding, what));
+    }
+    let nonce = Base64::encode_string(long_enough(params.nonce)?);
+    Ok(State::ScramFirst(scram::First::new(hash, nonce, channel)))
 }
 
 fn long_enough(nonce: &[u8]) -> Result<&[u8], Error> {
