@@ -123,6 +123,15 @@ mod tests {
     }
 
     #[test]
+    fn the_same_examples_from_the_servers_side() {
+        for port in [143, 587] {
+            let (user, token) = parse(&Base64::decode_vec(&example(port)).unwrap()).unwrap();
+            assert_eq!(user.as_deref(), Some("user@example.com"));
+            assert_eq!(token.expose(), "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
+        }
+    }
+
+    #[test]
     fn names_are_escaped_and_may_be_left_out() {
         assert_eq!(
             response(Some("a,b=c"), &"x".into(), "", 25).unwrap().as_bytes(),
