@@ -9,7 +9,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-const PASSWORD: &str = "tanstaaf";
+const PASSWORD: &str = "pencil";
+const KEYS_SHA_1: &str = "SCRAM-SHA-1$4096:AAECAwQFBgcICQoLDA0ODw==\
+    $VDlbg2hiPs7Sz96xRXoDeVxwMPk=:4q9hLjotvo0hqzEIvTJY/oC5Boo=";
+const KEYS_SHA_256: &str = "SCRAM-SHA-256$4096:AAECAwQFBgcICQoLDA0ODw==\
+    $zHCdol2044/ZyWzPLi7oxApCkamKw9Z+E4U/QApd/5Y=:dd5peBOitVnLNFu7VmwP+HiDaaw4OUCv396eVCWhYiE=";
 const TOKEN: &str = "ya29.abc";
 const SCRAM: [Mechanism; 4] = [ScramSha256Plus, ScramSha1Plus, ScramSha256, ScramSha1];
 const CLIENT_NONCE: [u8; MIN_NONCE] = [1; MIN_NONCE];
@@ -75,7 +79,11 @@ fn keys(user: &str, hash: Hash) -> Answer {
     if user != "tim" {
         return Answer::Unknown;
     }
-    Answer::Keys(StoredKeys::derive(hash, &PASSWORD.into(), [5; 16], MIN_ITERATIONS).unwrap())
+    let text = match hash {
+        Hash::Sha1 => KEYS_SHA_1,
+        Hash::Sha256 => KEYS_SHA_256,
+    };
+    Answer::Keys(text.parse().unwrap())
 }
 
 /// What has been said, and what each side makes of it in the end.
@@ -159,7 +167,7 @@ fn who_has_the_right_credentials_gets_in() {
 fn shape(dialogue: &Dialogue) -> Vec<String> {
     let blot = |line: &String| {
         let mut parts: Vec<String> = Vec::new();
-        for part in line.replace("tom", "tim").replace("wrongpwd", PASSWORD).split(',') {
+        for part in line.replace("tom", "tim").replace("Pencil", PASSWORD).split(',') {
             let kept = ["s=", "p="].iter().find(|name| part.starts_with(*name) && !part.starts_with("p=tls"));
             parts.push(kept.map_or(part.into(), |name| format!("{name}{}", part.len())));
         }
@@ -182,10 +190,10 @@ fn an_unknown_user_is_as_a_wrong_password() {
                 let dialogue = join(mechanism, &credentials(mechanism, user, password, None), params(), &host, initial);
                 (dialogue, host.asked.into_inner())
             };
-            let (wrong, asked_wrong) = dialogue("tim", "wrongpwd");
+            let (wrong, asked_wrong) = dialogue("tim", "Pencil");
             let wrong_password = Error::new(ErrorCode::AuthRefused, "the user name or the password is wrong");
             assert_eq!(wrong.server, Some(Err(wrong_password)), "{mechanism}");
-            for password in [PASSWORD, "wrongpwd"] {
+            for password in [PASSWORD, "Pencil"] {
                 let (unknown, asked_unknown) = dialogue("tom", password);
                 assert_eq!(unknown.server, wrong.server, "{mechanism}");
                 assert_eq!(unknown.client, wrong.client, "{mechanism}");
@@ -233,7 +241,7 @@ fn whom_to_act_for_is_told_to_the_caller() {
 fn whom_to_act_for_gets_nobody_in() {
     for mechanism in [&SCRAM[..], &[Plain]].concat() {
         for user in ["tim", "tom"] {
-            let credentials = credentials(mechanism, user, "wrongpwd", Some("tim"));
+            let credentials = credentials(mechanism, user, "Pencil", Some("tim"));
             let dialogue = join(mechanism, &credentials, params(), &Host::default(), true);
             assert_eq!(code(&dialogue.server.unwrap()), Some(ErrorCode::AuthRefused), "{mechanism}");
         }
@@ -249,7 +257,7 @@ fn who_sits_in_between_is_found_out() {
     ];
     for mechanism in [ScramSha256Plus, ScramSha1Plus] {
         for (theirs, told) in &theirs {
-            for (user, password) in [("tim", PASSWORD), ("tim", "wrongpwd"), ("tom", PASSWORD)] {
+            for (user, password) in [("tim", PASSWORD), ("tim", "Pencil"), ("tom", PASSWORD)] {
                 let (client, server) = params();
                 let credentials = credentials(mechanism, user, password, None);
                 let server = ServerParams { bindings: vec![theirs.clone()], ..server };

@@ -105,7 +105,8 @@ pub enum ServerStep {
 /// What only the host knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// SCRAM: the user's keys. Answer with [`Answer::Keys`] or [`Answer::Unknown`].
+    /// SCRAM: the user's keys. Answer with [`Answer::Keys`], or with [`Answer::Unknown`] also for a user who has none for
+    /// this hash.
     Keys {
         /// The user's name, prepared by SASLprep.
         user: String,
@@ -119,8 +120,9 @@ pub enum Question {
     },
     /// PLAIN and LOGIN: whether this is the user's password.
     ///
-    /// A host that has [`StoredKeys`], of any hash, answers with [`Answer::Keys`] or [`Answer::Unknown`]; they cost the
-    /// same. One that finds out by itself answers with [`Answer::Accept`] or [`Answer::Refuse`], and has to see to it that
+    /// A host that has [`StoredKeys`] answers with [`Answer::Keys`] or [`Answer::Unknown`]. Those of either hash do;
+    /// those for SHA-256 cost the same as an unknown user. A host that finds out by itself answers with
+    /// [`Answer::Accept`] or [`Answer::Refuse`], and has to see to it that
     /// an unknown user costs as much as a wrong password.
     Verify {
         /// The user's name, prepared by SASLprep.

@@ -9,6 +9,10 @@ const NONCE: [u8; MIN_NONCE] = [7; MIN_NONCE];
 const SEED: [u8; MIN_SEED] = [0xA5; MIN_SEED];
 const PENCIL: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==\
     $WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+const HUNTER2_SHA_1: &str = "SCRAM-SHA-1$4096:AAECAwQFBgcICQoLDA0ODw==\
+    $6KSQjBjlBU04G8wW7AsPApquoUw=:pdDh4rDItLTRGPxOyTjWTTQmLaQ=";
+const HUNTER2_SHA_256: &str = "SCRAM-SHA-256$4096:AAECAwQFBgcICQoLDA0ODw==\
+    $ijmdkBF6VaUuRpEzxe8P8NyZKzuHGkoluJBVZ5DF5+Q=:naMMD2q/yKfDcTgfNhpZqsbkzoRQwOPfT/TgHEPWP7w=";
 
 fn params() -> ServerParams<'static> {
     let bindings = vec![ChannelBinding::new(ChannelBindingKind::TlsExporter, [1; 32])];
@@ -47,10 +51,9 @@ fn asked(mechanism: Mechanism) -> (ServerExchange, Question) {
 }
 
 fn answers() -> Vec<Answer> {
-    let keys = |hash| StoredKeys::derive(hash, &"hunter2".into(), [5; 16], MIN_ITERATIONS).unwrap();
     vec![
-        Answer::Keys(keys(Hash::Sha1)),
-        Answer::Keys(keys(Hash::Sha256)),
+        Answer::Keys(HUNTER2_SHA_1.parse().unwrap()),
+        Answer::Keys(HUNTER2_SHA_256.parse().unwrap()),
         Answer::Password("hunter2".into()),
         Answer::Accept { user: "host's name".into() },
         Answer::Refuse,
