@@ -95,11 +95,8 @@ impl<'a> Host<'a> {
     pub(super) fn act(&mut self, action: &Action) -> Result<(), String> {
         let now = self.now;
         match action {
-            Action::Submit(message) => {
-                if !self.keeps_back {
-                    self.submit(*message)?;
-                }
-            }
+            Action::Submit(_) if self.keeps_back => {}
+            Action::Submit(messages) => messages.iter().try_for_each(|message| self.submit(*message))?,
             Action::Abort(message) => self.connection.abort(MessageId(*message as u64)),
             Action::Command { verb, argument } => {
                 self.connection.command(engine::query(verb, argument.as_deref())?);
@@ -300,6 +297,15 @@ impl<'a> Host<'a> {
         if event.is_always_told() || self.dialogue.steps.iter().any(is_told) {
             self.told.push_back(Told::Event(event));
         }
+    }
+
+    /// All that there is to see of it. Two machines that look the same do the same.
+    pub(super) fn looks(&self) -> String {
+        let Self { connection, now, said, told, outcomes, closed, deadline, asked, unwritten, room, witness, .. } = self;
+        format!(
+            "{connection:?} {now:?} {said:?} {told:?} {outcomes:?} {closed:?} {deadline:?} {asked:?} {unwritten:?} {room:?} \
+             {witness:?}"
+        )
     }
 
     /// What holds at any time, whatever the server did.
