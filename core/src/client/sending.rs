@@ -112,12 +112,17 @@ impl Sender {
         self.limits.mail_max.is_some_and(|most| self.begun >= most)
     }
 
-    /// Says what may be said now, if there is anything.
+    /// Says what may be said now of one transaction, if there is anything.
     pub(super) fn say(&mut self, now: Duration, wire: &mut Wire, ground: Ground<'_>) -> bool {
-        let said = match self.row.back_mut() {
-            Some(last) if !last.is_said() => continue_transaction(last, self.level, now, wire),
-            _ => self.begin(now, wire, ground),
-        };
+        let mut said = false;
+        if self.row.back().is_none_or(Transaction::is_said) {
+            said = self.begin(now, wire, ground);
+        }
+        if let Some(last) = self.row.back_mut() {
+            while continue_transaction(last, self.level, now, wire) {
+                said = true;
+            }
+        }
         self.conclude(wire);
         said
     }

@@ -1,5 +1,5 @@
-use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::{self, Write as _};
 
 use super::reply_scan::{ReplyLimits, frame};
@@ -9,8 +9,9 @@ use crate::{Error, ErrorCode};
 /// A whole reply of a server (RFC 5321 section 4.2), with every byte as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Whole lines, each beginning with three digits: what the framer has let through.
-    raw: Box<[u8]>,
+    /// Whole lines, each beginning with three digits: what the framer has let through. Shared, since a reply may decide
+    /// about many recipients.
+    raw: Arc<[u8]>,
     code: ReplyCode,
     enhanced: Option<EnhancedCode>,
 }

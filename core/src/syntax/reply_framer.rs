@@ -47,6 +47,17 @@ impl ReplyFramer {
         self.next_of_any_form(input)
     }
 
+    /// Takes `usual` once more, if that is what stands at the front of `input`.
+    ///
+    /// A server answers most commands in the same words again and again; here they are neither parsed nor copied.
+    pub fn next_again(&self, usual: &Reply, input: &mut &[u8]) -> Option<Reply> {
+        if !self.held.is_empty() || self.failed.is_some() {
+            return None;
+        }
+        *input = input.strip_prefix(usual.raw())?;
+        Some(usual.clone())
+    }
+
     fn next_of_any_form(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
