@@ -24,11 +24,13 @@ pub(super) struct Ground<'a> {
 }
 
 /// How a message is going to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    /// The parameters of MAIL.
-    pub(super) parameters: MailParameters,
     pub(super) framing: Framing,
+    /// What MAIL declares beside what the user asked for.
+    size: Option<u64>,
+    body: Option<BodyType>,
+    pub(super) smtputf8: bool,
     /// Whether an octet above 127 in the content stops the message.
     pub(super) seven_bit: bool,
     /// How many octets the server takes.
@@ -47,12 +49,10 @@ impl Plan {
         let smtputf8 = needs_smtputf8(message, ground.offered)?;
         let eight_bit_taken = ground.offered.eight_bit_mime() || smtputf8;
         let body = declare_body(message, ground, eight_bit_taken)?;
-        let mut parameters = envelope.parameters.clone();
-        parameters.smtputf8 = smtputf8;
-        parameters.size = declare_size(message, ground.offered)?;
-        parameters.body = body;
         Ok(Self {
-            parameters,
+            size: declare_size(message, ground.offered)?,
+            body,
+            smtputf8,
             framing: match body {
                 Some(BodyType::BinaryMime) => Framing::Binary,
                 _ if ground.prefers_bdat => Framing::Counted,
@@ -61,6 +61,11 @@ impl Plan {
             seven_bit: message.declaration == BodyDeclaration::SevenBit || !eight_bit_taken,
             size_limit: ground.offered.size().and_then(SizeLimit::octets),
         })
+    }
+
+    /// The parameters of MAIL.
+    pub(super) fn parameters(&self, asked: &MailParameters) -> MailParameters {
+        MailParameters { size: self.size, body: self.body, smtputf8: self.smtputf8, ..asked.clone() }
     }
 }
 

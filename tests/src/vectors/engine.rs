@@ -10,9 +10,9 @@ use okuru_core::syntax::{self, Argument, Command, EhloName, Inspection, ReplyLim
 use okuru_core::{Error, ErrorCode};
 
 use super::dialogue::{
-    Authentication, ChannelBinding, ChannelBindingKind, Chunking, Config, Declaration, InFlight, Message, MessageResult,
-    Newlines, Pipelining, Progress, Protocol, Recipient, Reply, ReplyLimit, SmtpUtf8, State, Summary, Timeout, Tls,
-    Token,
+    Authentication, ChannelBinding, ChannelBindingKind, Chunking, Config, Declaration, InFlight, Message,
+    MessageResult, Newlines, Pipelining, Progress, Protocol, Recipient, Reply, ReplyLimit, SmtpUtf8, State, Summary,
+    Timeout, Tls, Token,
 };
 use super::machine::Host;
 
@@ -98,9 +98,9 @@ fn authentication(authentication: &Authentication) -> Result<client::Authenticat
         (None, None, true) => Credentials::external(authzid.clone()),
         _ => return Err("one of password, token and external".into()),
     };
-    let mechanisms = mechanisms.as_ref().map(|names| {
-        names.iter().map(|name| name.parse::<Mechanism>().map_err(|error| error.to_string())).collect()
-    });
+    let mechanisms = mechanisms
+        .as_ref()
+        .map(|names| names.iter().map(|name| name.parse::<Mechanism>().map_err(|error| error.to_string())).collect());
     Ok(client::Authentication {
         credentials: credentials.map_err(|error| error.to_string())?,
         mechanisms: mechanisms.transpose()?,
@@ -261,9 +261,9 @@ pub(super) fn hides_secrets(config: &Config, host: &Host<'_>) -> Result<(), Stri
 /// Whether a word of `text` is base64 of something that holds `secret`.
 fn words_in_base64(text: &str, secret: &str) -> bool {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
-    words.filter_map(|word| STANDARD.decode(word).ok()).any(|bytes| {
-        bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
-    })
+    words
+        .filter_map(|word| STANDARD.decode(word).ok())
+        .any(|bytes| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()))
 }
 
 /// A secret in the type of the core.

@@ -37,7 +37,9 @@ fn recipient(text: &str, messages: &[Message]) -> Result<RecipientResult, String
         .filter(|(index, _)| message.is_none_or(|message| message == *index))
         .flat_map(|(index, message)| {
             let recipients = message.recipients.iter().enumerate();
-            recipients.filter(|(_, recipient)| recipient.address == address).map(move |(recipient, _)| (index, recipient))
+            recipients
+                .filter(|(_, recipient)| recipient.address == address)
+                .map(move |(recipient, _)| (index, recipient))
         })
         .collect();
     let [(message, recipient)] = candidates[..] else {
