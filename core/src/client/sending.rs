@@ -139,7 +139,10 @@ impl Sender {
             return Consequence::None;
         };
         let consequence = front.answered(asked, reply);
-        self.conclude(wire);
+        // What is broken is not over: it ends with the connection, for the reason that the connection ends.
+        if !matches!(consequence, Consequence::Broken(_)) {
+            self.conclude(wire);
+        }
         consequence
     }
 
