@@ -103,7 +103,11 @@ fn look_at(reply: &Reply) {
     assert!(!reply.to_string().chars().any(|c| c.is_control() && c != '\t'));
     if let Some(enhanced) = reply.enhanced() {
         assert_eq!(u16::from(enhanced.class), reply.code().as_u16() / 100);
-        assert!(reply.raw()[4..].starts_with(enhanced.to_string().as_bytes()));
+        // Zeros in front of a number are let through.
+        let numbers = String::from_utf8_lossy(&reply.raw()[4..]);
+        let mut numbers = numbers.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse::<u16>().ok());
+        assert_eq!(numbers.next(), Some(enhanced.class.into()));
+        assert_eq!((numbers.next(), numbers.next()), (Some(enhanced.subject), Some(enhanced.detail)));
     }
     if let Some(id) = reply.queue_id() {
         assert_eq!(reply.severity(), Severity::Completion);

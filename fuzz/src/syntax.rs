@@ -232,7 +232,7 @@ fn capabilities(bytes: &[u8]) {
     let mut again = format!("250-{}\r\n", offered.server_name()).into_bytes();
     let mut words = 0;
     for keyword in offered.keywords() {
-        assert_eq!(offered.keyword(&keyword.name().to_lowercase()).map(|it| it.name()), Some(keyword.name()));
+        assert_eq!(offered.keyword(&keyword.name().to_ascii_lowercase()).map(|it| it.name()), Some(keyword.name()));
         let said: Vec<&str> = std::iter::once(keyword.name()).chain(keyword.parameters()).collect();
         words += said.len();
         again.extend_from_slice(format!("250-{}\r\n", said.join(" ")).as_bytes());
@@ -240,7 +240,7 @@ fn capabilities(bytes: &[u8]) {
     again.extend_from_slice(b"250 HELP\r\n");
     // What comes twice is kept once, and what comes last counts.
     let lines = String::from_utf8_lossy(&raw).into_owned();
-    let said = lines.lines().skip(1).map(|line| line[4..].to_uppercase().replace("AUTH=", "AUTH ")).collect::<Vec<_>>();
+    let said = lines.lines().skip(1).map(|line| line[4..].to_ascii_uppercase().replace("AUTH=", "AUTH ")).collect::<Vec<_>>();
     if said.iter().map(|line| line.split_whitespace().count()).sum::<usize>() == words {
         assert_eq!(read(&again), offered, "{}", again.escape_ascii());
     }
