@@ -138,10 +138,10 @@ impl<'a> Model<'a> {
                 3 => !b" -\r\n".contains(&byte),
                 _ => byte == 0 || input[at - 1] == b'\r' && byte != b'\n',
             };
-            model.error = if column == 0 && lines == limits.lines {
-                Some(ErrorCode::LimitReplyLines)
-            } else if at - reply == limits.bytes {
+            model.error = if at - reply == limits.bytes {
                 Some(ErrorCode::LimitReplyBytes)
+            } else if column == 0 && lines == limits.lines {
+                Some(ErrorCode::LimitReplyLines)
             } else if column == limits.line {
                 Some(ErrorCode::LimitReplyLine)
             } else if is_malformed {
