@@ -1,43 +1,23 @@
-//! SCRAM (RFC 5802; with SHA-256, RFC 7677): both sides prove that they know the password, and neither shows it.
-//!
-//! ```text
-//! C: gs2-header n=user,r=cnonce                       client-first
-//! S: r=cnonce snonce,s=salt,i=iterations              server-first
-//! C: c=gs2-header and binding,r=cnonce snonce,p=proof client-final
-//! S: v=signature                                      server-final
-//! ```
-//!
-//! SMTP has no room for server-final beside its 235, so it comes as one more challenge, which is answered with nothing
-//! (RFC 4954 §4). A 235 before it proves nothing, whatever its text says, and is not believed.
+//! The client's side.
 
-use super::channel_binding::ChannelBinding;
-use super::gs2::{gs2_header, saslname};
-use super::hash::Hash;
-use super::saslprep::saslprep;
-use super::secret::{Key, Response, Secret};
-use super::server_words::shown;
+use super::grammar::{Attributes, Fault, posit_number};
+use super::keys::{self, Keys};
+use super::limits::MIN_ITERATIONS;
 use crate::error::{Error, ErrorCode};
+use crate::sasl::channel_binding::ChannelBinding;
+use crate::sasl::gs2::{Gs2Flag, gs2_header, saslname};
+use crate::sasl::hash::Hash;
+use crate::sasl::saslprep::saslprep;
+use crate::sasl::secret::{Key, Response, Secret};
+use crate::sasl::server_words::shown;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64ct::{Base64, Encoding};
 
-/// A server that asks for fewer iterations is refused (RFC 5802 §5.1, RFC 7677 §4): it may want to guess the password.
-pub const MIN_ITERATIONS: u32 = 4096;
-
-/// A server that asks for more iterations is refused unless the host allows it (RFC 5802 §9): it may want to keep us
-/// busy.
-///
-/// All of them are done within one call. Without SHA instructions in the processor a million of SHA-256 take some 0.8 s
-/// on one core, and 1.5 s in WebAssembly. Servers ask for 4096 as a rule, and hardly ever for more than 600 000.
-pub const MAX_ITERATIONS: u32 = 1_000_000;
-
-/// How many random bytes make a nonce, at least.
-pub const MIN_NONCE: usize = 18;
-
 /// What the server is told about channel binding.
 #[derive(Clone, Debug)]
-pub(super) enum Binding {
+pub(in crate::sasl) enum Binding {
     /// `n`: the client has none.
     None,
     /// `y`: the client has one and believes that the server does not, which the server checks.
@@ -48,7 +28,7 @@ pub(super) enum Binding {
 
 /// The client, from the moment it has said client-first.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(in crate::sasl) struct Client {
     hash: Hash,
     max_iterations: u32,
     state: State,
@@ -72,9 +52,9 @@ enum State {
 }
 
 /// What the user is called, and whom to act for.
-pub(super) struct Names<'a> {
-    pub(super) user: &'a str,
-    pub(super) authzid: Option<&'a str>,
+pub(in crate::sasl) struct Names<'a> {
+    pub(in crate::sasl) user: &'a str,
+    pub(in crate::sasl) authzid: Option<&'a str>,
 }
 
 impl Client {
@@ -84,7 +64,7 @@ impl Client {
     /// client-first-message      = gs2-header client-first-message-bare    ; RFC 5802 §7
     /// client-first-message-bare = [reserved-mext ","] username "," nonce ["," extensions]
     /// ```
-    pub(super) fn new(
+    pub(in crate::sasl) fn new(
         hash: Hash,
         names: &Names<'_>,
         password: &Secret,
@@ -95,9 +75,9 @@ impl Client {
         let user = saslprep(names.user, "the user name")?;
         let password = saslprep(password.expose(), "the password")?;
         let (gs2, data): (String, &[u8]) = match binding {
-            Binding::None => (gs2_header("n", "", names.authzid), &[]),
-            Binding::ServerHasNone => (gs2_header("y", "", names.authzid), &[]),
-            Binding::Used(binding) => (gs2_header("p=", binding.kind.name(), names.authzid), &binding.data),
+            Binding::None => (gs2_header(&Gs2Flag::None, names.authzid), &[]),
+            Binding::ServerHasNone => (gs2_header(&Gs2Flag::ServerHasNone, names.authzid), &[]),
+            Binding::Used(binding) => (gs2_header(&Gs2Flag::Used(binding.kind.name()), names.authzid), &binding.data),
         };
         let client_first_bare = format!("n={},r={nonce}", saslname(user.expose()));
         let client_first = Response::concat(&[gs2.as_bytes(), client_first_bare.as_bytes()]);
@@ -107,7 +87,7 @@ impl Client {
     }
 
     /// Answers server-first with client-final, and server-final with nothing.
-    pub(super) fn response(&mut self, challenge: &[u8]) -> Result<Response, Error> {
+    pub(in crate::sasl) fn response(&mut self, challenge: &[u8]) -> Result<Response, Error> {
         let message = core::str::from_utf8(challenge).map_err(|_| malformed("is not UTF-8"))?;
         let (next, response) = match &self.state {
             State::First { password, nonce, client_first_bare, channel } => {
@@ -115,9 +95,10 @@ impl Client {
                 self.check(&server_first, nonce)?;
                 let without_proof = format!("c={channel},r={}", server_first.nonce);
                 let signed = format!("{client_first_bare},{message},{without_proof}");
-                let salted =
-                    self.hash.pbkdf2(password.expose().as_bytes(), &server_first.salt, server_first.iterations);
-                let (proof, server_signature) = self.prove(&salted, signed.as_bytes());
+                let keys = Keys::derive(self.hash, password.expose(), &server_first.salt, server_first.iterations);
+                let server_signature = keys::server_signature(self.hash, &keys.server_key, signed.as_bytes());
+                let proof =
+                    keys::with_client_signature(self.hash, keys.client_key, &keys.stored_key, signed.as_bytes());
                 let response = client_final(&without_proof, &proof);
                 (State::Final { server_signature }, response)
             }
@@ -138,7 +119,7 @@ impl Client {
     }
 
     /// Whether the server has proved that it knows the password.
-    pub(super) fn is_verified(&self) -> bool {
+    pub(in crate::sasl) fn is_verified(&self) -> bool {
         matches!(self.state, State::Verified)
     }
 
@@ -154,26 +135,6 @@ impl Client {
         }
         Ok(())
     }
-
-    /// Our proof, and the signature that the server has to show (RFC 5802 §3).
-    ///
-    /// ```text
-    /// ClientKey       := HMAC(SaltedPassword, "Client Key")
-    /// StoredKey       := H(ClientKey)
-    /// ClientSignature := HMAC(StoredKey, AuthMessage)
-    /// ClientProof     := ClientKey XOR ClientSignature
-    /// ServerKey       := HMAC(SaltedPassword, "Server Key")
-    /// ServerSignature := HMAC(ServerKey, AuthMessage)
-    /// ```
-    fn prove(&self, salted: &Key, signed: &[u8]) -> (Key, Key) {
-        let hash = self.hash;
-        let mut proof = hash.hmac(salted.as_bytes(), b"Client Key");
-        let stored_key = hash.digest(proof.as_bytes());
-        let client_signature = hash.hmac(stored_key.as_bytes(), signed);
-        proof.as_mut_bytes().iter_mut().zip(client_signature.as_bytes()).for_each(|(byte, other)| *byte ^= other);
-        let server_key = hash.hmac(salted.as_bytes(), b"Server Key");
-        (proof, hash.hmac(server_key.as_bytes(), signed))
-    }
 }
 
 /// ```abnf
@@ -181,20 +142,16 @@ impl Client {
 /// client-final-message               = client-final-message-without-proof "," proof
 /// ```
 fn client_final(without_proof: &str, proof: &Key) -> Response {
-    let mut buffer = Key::zeros(Base64::encoded_len(proof.as_bytes()));
-    let proof =
-        Base64::encode(proof.as_bytes(), buffer.as_mut_bytes()).expect("the buffer has the length of the output");
-    Response::concat(&[without_proof.as_bytes(), b",p=", proof.as_bytes()])
+    Response::concat(&[without_proof.as_bytes(), b",p=", proof.to_base64().expose().as_bytes()])
 }
 
 /// ```abnf
 /// server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count ["," extensions]    ; RFC 5802 §7
-/// nonce                = "r=" c-nonce [s-nonce]
-/// printable            = %x21-2B / %x2D-7E
 /// salt                 = "s=" base64
 /// iteration-count      = "i=" posit-number
-/// posit-number         = %x31-39 *DIGIT
 /// ```
+///
+/// A server that refuses at once may say why instead, though the grammar has a place for that in server-final only.
 #[derive(Debug)]
 struct ServerFirst<'a> {
     nonce: &'a str,
@@ -205,22 +162,18 @@ struct ServerFirst<'a> {
 
 impl<'a> ServerFirst<'a> {
     fn parse(message: &'a str) -> Result<Self, Error> {
-        let mut attributes = message.split(',');
-        let nonce = attribute(&mut attributes, "r=", "has no nonce where it belongs")?;
-        if !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(malformed("has a nonce that is not printable"));
+        if let Some(error) = server_error(message) {
+            return Err(error);
         }
-        let salt = attribute(&mut attributes, "s=", "has no salt where it belongs")?;
+        let mut attributes = Attributes::new(message);
+        let nonce = attributes.next_nonce()?;
+        let salt = attributes.next("s=", "has no salt where it belongs")?;
         let salt = Base64::decode_vec(salt).ok().filter(|salt| !salt.is_empty());
         let salt = salt.ok_or_else(|| malformed("has a salt that is not base64"))?;
-        let iterations = attribute(&mut attributes, "i=", "has no iteration count where it belongs")?;
-        if iterations.is_empty() || iterations.starts_with('0') || !iterations.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            return Err(malformed("has an iteration count that is no number"));
-        }
-        // It is a number, so the only way to fail is to be too large.
-        let iterations = iterations.parse().unwrap_or(u32::MAX);
-        extensions(attributes)?;
+        let iterations = attributes.next("i=", "has no iteration count where it belongs")?;
+        let iterations =
+            posit_number(iterations).ok_or_else(|| malformed("has an iteration count that is no number"))?;
+        attributes.finish()?;
         Ok(Self { nonce, salt, iterations })
     }
 }
@@ -229,45 +182,24 @@ impl<'a> ServerFirst<'a> {
 ///
 /// ```abnf
 /// server-final-message = (server-error / verifier) ["," extensions]    ; RFC 5802 §7
-/// server-error         = "e=" server-error-value
 /// verifier             = "v=" base64
 /// ```
 fn server_final(message: &str) -> Result<Vec<u8>, Error> {
-    let mut attributes = message.split(',');
-    if let Some(reason) = message.strip_prefix("e=") {
-        return Err(refusal(reason.split(',').next().unwrap_or_default()));
+    if let Some(error) = server_error(message) {
+        return Err(error);
     }
-    let signature = attribute(&mut attributes, "v=", "has no signature where it belongs")?;
+    let mut attributes = Attributes::new(message);
+    let signature = attributes.next("v=", "has no signature where it belongs")?;
     let signature = Base64::decode_vec(signature).map_err(|_| malformed("has a signature that is not base64"))?;
-    extensions(attributes)?;
+    attributes.finish()?;
     Ok(signature)
 }
 
-fn attribute<'a>(
-    attributes: &mut core::str::Split<'a, char>,
-    name: &str,
-    missing: &'static str,
-) -> Result<&'a str, Error> {
-    let attribute = attributes.next().unwrap_or_default();
-    if attribute.starts_with("m=") {
-        return Err(mandatory_extension());
-    }
-    attribute.strip_prefix(name).ok_or_else(|| malformed(missing))
-}
-
-/// Those that are not mandatory are ignored.
-///
 /// ```abnf
-/// extensions = attr-val *("," attr-val)    ; RFC 5802 §7
-/// attr-val   = ALPHA "=" value
-/// value      = 1*value-char
+/// server-error = "e=" server-error-value    ; RFC 5802 §7
 /// ```
-fn extensions<'a>(mut attributes: impl Iterator<Item = &'a str>) -> Result<(), Error> {
-    attributes.try_for_each(|attribute| match attribute.as_bytes() {
-        [b'm', b'=', ..] => Err(mandatory_extension()),
-        [name, b'=', _, ..] if name.is_ascii_alphabetic() => Ok(()),
-        _ => Err(malformed("ends in something that is no attribute")),
-    })
+fn server_error(message: &str) -> Option<Error> {
+    message.strip_prefix("e=").map(|reason| refusal(reason.split(',').next().unwrap_or_default()))
 }
 
 /// RFC 5802 §7 lists the values. What is not on the list is to be taken for `other-error`; its words are kept.
@@ -280,8 +212,10 @@ fn refusal(reason: &str) -> Error {
     Error::new(code, format!("the server refused the SCRAM exchange: {}", shown(reason.as_bytes(), 80)))
 }
 
-fn mandatory_extension() -> Error {
-    malformed("demands an extension that is not known here")
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        malformed(fault.why())
+    }
 }
 
 fn malformed(what: &'static str) -> Error {
@@ -291,7 +225,7 @@ fn malformed(what: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sasl::ChannelBindingKind;
+    use crate::sasl::{ChannelBindingKind, MAX_ITERATIONS};
 
     const SHA_1: [&str; 4] = [
         "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
@@ -395,7 +329,6 @@ mod tests {
         for (rest, why) in [
             ("", "has no nonce where it belongs"),
             ("s=QSXC,i=4096", "has no nonce where it belongs"),
-            ("e=other-error", "has no nonce where it belongs"),
             ("NONCE", "has no salt where it belongs"),
             ("NONCE,i=4096,s=QSXC", "has no salt where it belongs"),
             ("NONCE,s=QSXC", "has no iteration count where it belongs"),
@@ -485,6 +418,9 @@ mod tests {
 
     #[test]
     fn the_servers_reason_is_told() {
+        let (code, what) = refused(&mut sha_1(), "e=server-does-support-channel-binding");
+        assert_eq!(code, ErrorCode::SecurityChannelBinding);
+        assert!(what.ends_with("server-does-support-channel-binding"), "{what}");
         let mut client = sha_1();
         client.response(SHA_1[1].as_bytes()).unwrap();
         for (message, code, shown) in [
