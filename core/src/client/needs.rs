@@ -165,7 +165,7 @@ fn needs_smtputf8(message: &Message, offered: &Capabilities) -> Result<bool, Err
 }
 
 fn needs_utf8(mailbox: &Mailbox) -> bool {
-    !mailbox.local_part().is_ascii()
+    !mailbox.is_ascii() && !mailbox.local_part().is_ascii()
 }
 
 /// What was asked for by a parameter has to be offered.
