@@ -213,6 +213,7 @@ impl Flight {
 mod tests {
     use super::*;
     use crate::content::Content;
+    use std::io::{Seek as _, Write as _};
 
     fn item(content: impl Into<Content>) -> Item {
         let message = Message::new("a@b", ["c@d"], content).unwrap();
@@ -251,8 +252,8 @@ mod tests {
     fn a_stream_is_read_chunk_by_chunk_and_again() {
         let content: Vec<u8> = (0..3 * CHUNK as u32 + 5).map(|i| (i >> 8) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();
-        std::io::Write::write_all(&mut file, &content).unwrap();
-        std::io::Seek::rewind(&mut file).unwrap();
+        file.write_all(&content).unwrap();
+        file.rewind().unwrap();
         let source = Source::Stream { reader: Reader::File(file), size: None };
         let mut item = item(Content(source));
         for _ in 0..2 {
