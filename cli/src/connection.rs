@@ -90,6 +90,16 @@ pub(crate) fn log_in(options: Options, arguments: &LoginArguments) -> Result<Opt
     Ok(options.password(user, password)?)
 }
 
+/// The URL as it can be shown: without user and password.
+pub(crate) fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) if !rest.starts_with('/') => {
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+        }
+        _ => url.to_owned(),
+    }
+}
+
 /// The first line of a file, as a secret. If there is none, why; nothing of the file is shown.
 fn first_line(path: &Path) -> Result<Secret, String> {
     let mut text = fs::read_to_string(path).map_err(|error| {

@@ -5,6 +5,7 @@ mod connection;
 mod envelope;
 mod exit;
 mod letter;
+mod probe;
 mod report;
 mod send;
 mod trace;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut io::stdout());
             Ok(Exit::Success)

@@ -220,18 +220,19 @@ struct RecipientEntry<'a> {
     error: Option<ErrorEntry>,
 }
 
+/// A reply, as every `--json` has it.
 #[derive(Serialize)]
-struct ReplyEntry {
-    code: u16,
-    enhanced: Option<String>,
-    text: Vec<String>,
+pub(crate) struct ReplyEntry {
+    pub(crate) code: u16,
+    pub(crate) enhanced: Option<String>,
+    pub(crate) text: Vec<String>,
 }
 
 /// An error, as every `--json` has it.
 #[derive(Serialize)]
 pub(crate) struct ErrorEntry {
-    code: &'static str,
-    message: String,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
 }
 
 impl<'a> Line<'a> {

@@ -149,7 +149,8 @@ fn logging_in() {
     login(Behaviour::default(), allowed).assert_failed(77, "auth.not_offered");
     login(offers(), &[]).assert_failed(77, "security.plaintext_credentials");
     login(offers().on("AUTH", "454 4.7.0 later\r\n"), allowed).assert_failed(75, "reply.deferred");
-    login(offers(), &["--allow-plaintext-auth", "--token-file", "/nonexistent"]).assert_failed(77, "auth.token");
+    let takes_tokens = Behaviour::default().offer(&["AUTH PLAIN XOAUTH2"]);
+    login(takes_tokens, &["--allow-plaintext-auth", "--token-file", "/nonexistent"]).assert_failed(77, "auth.token");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The program as a shell sees it.
 
+mod certificates;
 mod exit_status;
 mod json;
+mod probe;
 mod program;
 mod send;
 mod server;
