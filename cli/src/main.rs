@@ -2,6 +2,7 @@
 
 mod arguments;
 mod connection;
+mod demo;
 mod envelope;
 mod exit;
 mod letter;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut io::stdout());
             Ok(Exit::Success)
