@@ -41,7 +41,7 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Where the server is: smtp://, smtps:// or lmtp://HOST[:PORT], or lmtp:///path/to/socket.
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out.
     #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
     pub(crate) server: String,
 
@@ -69,7 +69,7 @@ pub(crate) struct SendArguments {
 /// How a server is reached.
 #[derive(Args, Debug)]
 pub(crate) struct ConnectionArguments {
-    /// When TLS begins [default: what the URL says].
+    /// When TLS begins (default: what the URL says).
     #[arg(long, value_name = "WHEN", help_heading = SERVER)]
     pub(crate) tls: Option<TlsChoice>,
 
@@ -77,7 +77,7 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, value_name = "FILE", help_heading = SERVER)]
     pub(crate) ca: Option<PathBuf>,
 
-    /// The name that the server's certificate is for [default: the host of the URL].
+    /// The name that the server's certificate is for (default: the host of the URL).
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub(crate) tls_name: Option<String>,
 
@@ -89,11 +89,11 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = SERVER)]
     pub(crate) client_key: Option<PathBuf>,
 
-    /// What to call ourselves [default: this machine's name, or its address].
+    /// What to call ourselves (default: this machine's name, or its address).
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub(crate) ehlo: Option<String>,
 
-    /// Connect through a proxy: socks5:// or http://[USER:PASSWORD@]HOST[:PORT].
+    /// Connect through a proxy: socks5://HOST:PORT or http://HOST:PORT, with USER:PASSWORD@ where it wants that.
     #[arg(long, value_name = "URL", help_heading = SERVER)]
     pub(crate) proxy: Option<String>,
 
@@ -101,15 +101,15 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, value_name = "ADDRESS", help_heading = SERVER)]
     pub(crate) source_address: Option<std::net::IpAddr>,
 
-    /// How long connecting may take [default: 30].
+    /// How long connecting may take (default: 30).
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
     pub(crate) connect_timeout: Option<Duration>,
 
-    /// How long each reply may take, as a whole [default: as RFC 5321 has it, 2 to 10 minutes].
+    /// How long each reply may take, as a whole (default: as RFC 5321 has it, 2 to 10 minutes).
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
     pub(crate) reply_timeout: Option<Duration>,
 
-    /// How large a reply may be [default: 65536].
+    /// How large a reply may be (default: 65536).
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..), help_heading = LIMITS)]
     pub(crate) max_reply: Option<u32>,
 }
@@ -121,7 +121,7 @@ pub(crate) struct LoginArguments {
     #[arg(long, value_name = "USER", help_heading = LOGIN)]
     pub(crate) user: Option<String>,
 
-    /// The password is the first line of this file [default: the environment's OKURU_PASSWORD].
+    /// The password is the first line of this file (default: the environment's OKURU_PASSWORD).
     #[arg(long, value_name = "FILE", conflicts_with = "token_file", help_heading = LOGIN)]
     pub(crate) password_file: Option<PathBuf>,
 
@@ -129,7 +129,7 @@ pub(crate) struct LoginArguments {
     #[arg(long, value_name = "FILE", help_heading = LOGIN)]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// Only these mechanisms [default: all that fit, the strongest first].
+    /// Only these mechanisms (default: all that fit, the strongest first).
     #[arg(long, value_name = "MECHANISM", value_delimiter = ',', help_heading = LOGIN)]
     pub(crate) auth: Vec<String>,
 
@@ -141,11 +141,11 @@ pub(crate) struct LoginArguments {
 /// From whom and to whom.
 #[derive(Args, Debug)]
 pub(crate) struct EnvelopeArguments {
-    /// Who sends it, `<>` for nobody [default: Sender or From of the message].
+    /// Who sends it, `<>` for nobody (default: Sender or From of the message).
     #[arg(long, value_name = "ADDRESS", help_heading = ENVELOPE)]
     pub(crate) from: Option<String>,
 
-    /// Who gets it; may be repeated [default: To, Cc and Bcc of the message].
+    /// Who gets it; may be repeated (default: To, Cc and Bcc of the message).
     #[arg(long, value_name = "ADDRESS", help_heading = ENVELOPE)]
     pub(crate) to: Vec<String>,
 
@@ -202,7 +202,7 @@ pub(crate) struct TransferArguments {
     #[arg(help_heading = TRANSFER)]
     pub(crate) repeat: u64,
 
-    /// When to give up on each message, connecting and all [default: never].
+    /// When to give up on each message, connecting and all (default: never).
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
     pub(crate) deadline: Option<Duration>,
 }
@@ -210,7 +210,7 @@ pub(crate) struct TransferArguments {
 /// `okuru probe`
 #[derive(Args, Debug)]
 pub(crate) struct ProbeArguments {
-    /// Where the server is: smtp://, smtps:// or lmtp://HOST[:PORT], or lmtp:///path/to/socket.
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out.
     #[arg(value_name = "URL")]
     pub(crate) server: String,
 
@@ -229,7 +229,7 @@ pub(crate) struct ProbeArguments {
 /// `okuru demo`
 #[derive(Args, Debug)]
 pub(crate) struct DemoArguments {
-    /// How wide the dialogue is, in columns [default: that of the terminal].
+    /// How wide the dialogue is, in columns (default: that of the terminal).
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
     pub(crate) width: Option<u16>,
 }
@@ -395,7 +395,10 @@ const TRANSFER: &str = "Transfer";
 const LIMITS: &str = "Limits";
 const OUTPUT: &str = "Output";
 
-const AFTER_HELP: &str = "\
+/// What stands at the end of the help, so that it need not be looked for.
+macro_rules! exit_status {
+    () => {
+        "\
 Exit status (sysexits), the first that applies:
   77  authentication: refused, not offered, or not safe here
   76  the server broke the protocol, or TLS is missing or does not verify
@@ -404,11 +407,18 @@ Exit status (sysexits), the first that applies:
   64  usage
   65  a message can't be sent as it is, or can't be read
   69  something was rejected
-   0  everything was accepted
+   0  everything was accepted"
+    };
+}
+
+const AFTER_HELP: &str = concat!(
+    exit_status!(),
+    "
 
 Environment:
-  OKURU_SERVER    the URL of the server, for `okuru send`
-  OKURU_PASSWORD  the password of --user, or of the user in the URL";
+  OKURU_SERVER    the URL of the server, for okuru send
+  OKURU_PASSWORD  the password of --user, or of the user in the URL"
+);
 
 const SEND_ABOUT: &str = "\
 Send messages, each an RFC 5322 file: header, empty line, body.
@@ -418,31 +428,35 @@ sent on, the Resent fields of the last time. Bcc is removed from what is sent. A
 lines that don't end in CR LF. Large files are streamed and never held in memory.
 
 The URL says how the server is reached:
-  smtp://HOST[:587]     STARTTLS, required and verified
-  smtps://HOST[:465]    TLS from the first byte
-  lmtp://HOST[:24]      LMTP
-  lmtp:///PATH          LMTP over a Unix socket
+  smtp://HOST[:587]    STARTTLS, required and verified
+  smtps://HOST[:465]   TLS from the first byte
+  lmtp://HOST[:24]     LMTP
+  lmtp:///PATH         LMTP over a Unix socket
 USER:PASSWORD@ before the host is taken as is usual in URLs, but whoever lists this machine's processes sees it; \
 better give the password by OKURU_PASSWORD or --password-file.";
 
-const SEND_AFTER_HELP: &str = "\
+const SEND_AFTER_HELP: &str = concat!(
+    "\
 Examples:
-  okuru send --server smtp://me@mail.example.com --password-file ~/.mail-password letter.eml
-  generate-report | okuru send --server smtp://relay.example.com:25 --tls opportunistic
-  okuru send --server lmtp:///run/dovecot/lmtp --from '<>' --to user@example.com --json *.eml
-  okuru send --server smtp://localhost:2525 --tls none --pipelining streaming --repeat 100000 test.eml
+  okuru send --server smtp://me@mail.example.com --password-file pw a.eml
+  make-report | okuru send --server smtp://relay.example.com:25
+  okuru send --server lmtp:///run/lmtp --from '<>' --to u@example.com *.eml
+  okuru send --server smtp://localhost:2525 --tls none --repeat 1000 a.eml
 
 Each line of --json has these keys; one without a value is null:
-  message     the number of the message, from 0
-  file        where it comes from
-  outcome     accepted, partial, deferred (try again), rejected (don't) or unknown (may have arrived)
-  recipients  for each: address, outcome, code, enhanced, text (a list of lines), error
-  reply       the reply that decided: code, enhanced, text
-  queue_id    the server's own name for the message
-  error       what stopped the message: code, message
-  round_trips how often the server had to be waited for
+  message      the number of the message, from 0
+  file         where it comes from
+  outcome      accepted, partial, deferred (a retry is safe), rejected (a
+               retry is useless) or unknown (a retry may send it twice)
+  recipients   each with address, outcome, code, enhanced, text, error
+  reply        the reply that decided, with code, enhanced, text
+  queue_id     the server's own name for the message
+  error        what stopped the message, with code and message
+  round_trips  how often the server had to be waited for
 
-The exit status is told by `okuru --help`.";
+",
+    exit_status!()
+);
 
 const PROBE_ABOUT: &str = "\
 Tell what a server offers, before and after TLS, which certificate it shows and whether that verifies, and how one can log in. \
@@ -450,11 +464,16 @@ Nothing is sent, and nobody logs in.
 
 The exit status is 0 if the server can be used as the URL says, with verified TLS where that means TLS.";
 
-const PROBE_AFTER_HELP: &str = "\
+const PROBE_AFTER_HELP: &str = concat!(
+    "\
 Examples:
   okuru probe smtp://mail.example.com
   okuru probe smtp://mx.example.com:25 --json
-  okuru probe smtps://mail.example.com --ca our-ca.pem";
+  okuru probe smtps://mail.example.com --ca our-ca.pem
+
+",
+    exit_status!()
+);
 
 const DEMO_ABOUT: &str = "\
 Watch three messages travel, on a machine with nothing else: a small server in the same process takes them over STARTTLS and \
@@ -468,6 +487,13 @@ mod tests {
     #[test]
     fn the_description_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn tables_fit_in_80_columns() {
+        for text in [AFTER_HELP, SEND_AFTER_HELP, PROBE_AFTER_HELP] {
+            assert!(text.lines().all(|line| line.len() <= 80));
+        }
     }
 
     #[test]

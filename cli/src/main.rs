@@ -32,7 +32,6 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut io::stdout());
             Ok(Exit::Success)
         }
-        _ => todo!(),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -181,9 +181,11 @@ fn help_and_version() {
         assert_eq!((run.status, run.stderr.as_str()), (0, ""));
         assert!(run.stdout.contains(&format!("Usage: okuru {command}")));
     }
-    let run = okuru(&["--help"]);
-    for status in [77, 76, 68, 75, 64, 65, 69, 0] {
-        assert!(run.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{status}  "))), "{status}");
+    for help in [&["--help"][..], &["send", "--help"], &["probe", "--help"]] {
+        let run = okuru(help);
+        for status in [77, 76, 68, 75, 64, 65, 69, 0] {
+            assert!(run.stdout.lines().any(|line| line.trim_start().starts_with(&format!("{status}  "))), "{status}");
+        }
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let run = okuru(&["completions", shell]);
