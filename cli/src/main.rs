@@ -5,6 +5,8 @@ mod connection;
 mod demo;
 mod envelope;
 mod exit;
+mod help;
+mod json;
 mod letter;
 mod probe;
 mod report;

@@ -6,12 +6,11 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use okuru_core::client::{Outcome, State, Summary};
-use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode};
-use serde::Serialize;
 
 use crate::arguments::SendArguments;
 use crate::exit::{Exit, Failure};
+use crate::json::Line;
 use crate::letter;
 
 /// Tells of each message as it ends, and of all of them at the end.
@@ -195,107 +194,4 @@ fn in_words(outcome: &Outcome) -> String {
 
 fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-/// A line of `--json`.
-#[derive(Serialize)]
-struct Line<'a> {
-    message: u64,
-    file: &'a str,
-    outcome: &'static str,
-    recipients: Vec<RecipientEntry<'a>>,
-    reply: Option<ReplyEntry>,
-    queue_id: Option<&'a str>,
-    error: Option<ErrorEntry>,
-    round_trips: u32,
-}
-
-#[derive(Serialize)]
-struct RecipientEntry<'a> {
-    address: &'a str,
-    outcome: &'static str,
-    code: Option<u16>,
-    enhanced: Option<String>,
-    text: Option<Vec<String>>,
-    error: Option<ErrorEntry>,
-}
-
-/// A reply, as every `--json` has it.
-#[derive(Serialize)]
-pub(crate) struct ReplyEntry {
-    pub(crate) code: u16,
-    pub(crate) enhanced: Option<String>,
-    pub(crate) text: Vec<String>,
-}
-
-/// An error, as every `--json` has it.
-#[derive(Serialize)]
-pub(crate) struct ErrorEntry {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-impl<'a> Line<'a> {
-    fn new(message: u64, file: &'a str, outcome: &'a Outcome) -> Self {
-        let recipients = outcome.envelope.recipients.iter().zip(&outcome.recipients);
-        Self {
-            message,
-            file,
-            outcome: match outcome.summary() {
-                Summary::Accepted => "accepted",
-                Summary::Partial => "partial",
-                Summary::Deferred => "deferred",
-                Summary::Rejected => "rejected",
-                Summary::Unknown => "unknown",
-            },
-            recipients: recipients
-                .map(|(asked, recipient)| RecipientEntry {
-                    address: asked.path.as_str(),
-                    outcome: match recipient.state {
-                        State::Accepted => "accepted",
-                        State::Deferred => "deferred",
-                        State::Rejected => "rejected",
-                        State::Unknown => "unknown",
-                    },
-                    code: recipient.reply.as_ref().map(|reply| reply.code().as_u16()),
-                    enhanced: recipient.reply.as_ref().and_then(enhanced),
-                    text: recipient.reply.as_ref().map(|reply| reply.text_lines().collect()),
-                    error: recipient.error().as_ref().map(Into::into),
-                })
-                .collect(),
-            reply: outcome.reply.as_ref().map(Into::into),
-            queue_id: outcome.queue_id(),
-            error: outcome.error.as_ref().map(Into::into),
-            round_trips: outcome.round_trips,
-        }
-    }
-
-    fn unusable(message: u64, file: &'a str, error: &Error) -> Self {
-        Self {
-            message,
-            file,
-            outcome: "rejected",
-            recipients: Vec::new(),
-            reply: None,
-            queue_id: None,
-            error: Some(error.into()),
-            round_trips: 0,
-        }
-    }
-}
-
-impl From<&Reply> for ReplyEntry {
-    fn from(reply: &Reply) -> Self {
-        Self { code: reply.code().as_u16(), enhanced: enhanced(reply), text: reply.text_lines().collect() }
-    }
-}
-
-impl From<&Error> for ErrorEntry {
-    fn from(error: &Error) -> Self {
-        Self { code: error.code().as_str(), message: error.to_string() }
-    }
-}
-
-fn enhanced(reply: &Reply) -> Option<String> {
-    reply.enhanced().map(|code| code.to_string())
 }

@@ -7,7 +7,7 @@ use okuru_core::syntax::Capabilities;
 use serde::Serialize;
 
 use super::certificate::Certificate;
-use crate::report::{ErrorEntry, ReplyEntry};
+use crate::json::{ErrorEntry, ReplyEntry};
 
 /// What a probe has found.
 #[derive(Serialize)]
