@@ -50,6 +50,8 @@ pub(super) struct Host<'a> {
     /// How much the network takes before it is stuck.
     room: Option<u64>,
     witness: Witness,
+    /// The first outcome that the witness knows to be wrong.
+    lie: Option<String>,
 }
 
 /// A machine that never waits is stopped after so many outputs.
@@ -80,6 +82,7 @@ impl<'a> Host<'a> {
             unwritten: Vec::new(),
             room: None,
             witness: Witness::new(dialogue.config.protocol == super::dialogue::Protocol::Lmtp),
+            lie: None,
         }
     }
 
@@ -89,9 +92,11 @@ impl<'a> Host<'a> {
         self.waiting = (0..self.dialogue.messages.len()).collect();
     }
 
-    /// From now on the network takes so many octets, or all.
+    /// From now on the network takes so many octets, or all. What is stuck stays so.
     pub(super) fn limit_writing(&mut self, room: Option<u64>) {
-        self.room = room;
+        if room.is_some() || self.unwritten.is_empty() {
+            self.room = room;
+        }
     }
 
     /// Does one step that is no `Receive`, and whatever the machine asks for then.
@@ -282,12 +287,22 @@ impl<'a> Host<'a> {
         let event = match event {
             client::Event::Finished(outcome) => {
                 let message = usize::try_from(outcome.message.0).unwrap_or(usize::MAX);
+                let states = outcome.recipients.iter().map(|recipient| engine::state(recipient.state)).enumerate();
+                let mut witness = self.witness.clone();
+                if !self.connection.is_closed() {
+                    // What is stuck will be written yet.
+                    witness.said(&self.unwritten);
+                }
+                if let Err(lie) = witness.judge(&self.dialogue.messages, message, states) {
+                    self.lie.get_or_insert(lie);
+                }
                 self.outcomes.entry(message).or_default().push(outcome);
                 return;
             }
             client::Event::Trace(trace) => {
-                self.trace.push(format!("{trace:?}"));
-                return;
+                let line = engine::trace(&trace);
+                self.trace.push(line.clone());
+                Event::Trace(line)
             }
             client::Event::Greeting(reply) => Event::Greeting(reply.code().into()),
             client::Event::Capabilities(_) => Event::Capabilities {},
@@ -328,13 +343,10 @@ impl<'a> Host<'a> {
         if self.closed.is_none() && self.deadline.is_none() && unfinished && !asks_host && self.asked.is_empty() {
             return Err("it waits for ever: no deadline, and nothing is asked of the host".into());
         }
-        let ended = self.outcomes.iter().flat_map(|(message, outcomes)| {
-            outcomes.iter().flat_map(move |outcome| {
-                let recipients = outcome.recipients.iter().enumerate();
-                recipients.map(move |(index, recipient)| (*message, index, engine::state(recipient.state)))
-            })
-        });
-        self.witness.judge(&self.dialogue.messages, ended)
+        match self.lie.as_ref().or(self.witness.complaint()) {
+            Some(what) => Err(what.clone()),
+            None => Ok(()),
+        }
     }
 
     /// What holds once it is over.

@@ -205,11 +205,12 @@ impl Parser {
         let verified = match result {
             "verified" => true,
             "unverified" => false,
+            "pending" => return Ok(()),
             "fails" => {
                 self.push(number, Action::Failed(results::error_code(rest)?));
                 return Ok(());
             }
-            _ => return Err("handshake verified, handshake unverified or handshake fails CODE".into()),
+            _ => return Err("handshake verified, unverified, pending or fails CODE".into()),
         };
         let channel_binding = match split(rest) {
             ("", _) => None,
@@ -260,6 +261,7 @@ fn told(text: &str) -> Result<Event, String> {
             let (command, code) = split(rest);
             Event::Reply { command: number(command)?, code: number(code)? }
         }
+        "trace" => Event::Trace(rest.to_owned()),
         _ => return Err(format!("no such event: {keyword}")),
     })
 }
