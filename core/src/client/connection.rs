@@ -16,6 +16,7 @@ use super::output::{Closed, Event, Failure, Output, Trace};
 use super::query::Query;
 use super::sending::Sender;
 use super::transaction::{Consequence, Transaction};
+use super::usual::Usual;
 use super::wire::{Asked, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::sasl::{Mechanism, Secret};
@@ -56,6 +57,7 @@ pub struct Connection {
     /// Mechanisms that were refused.
     pub(super) tried: Vec<Mechanism>,
     framer: ReplyFramer,
+    usual: Usual,
     queries: VecDeque<(u64, Query)>,
     queries_made: u64,
     wants_quit: bool,
@@ -73,6 +75,7 @@ impl Connection {
             said_helo: false,
             tried: Vec::new(),
             framer: ReplyFramer::new(config.reply_limits),
+            usual: Usual::default(),
             queries: VecDeque::new(),
             queries_made: 0,
             wants_quit: false,
@@ -127,7 +130,7 @@ impl Connection {
                 Phase::Handshake { .. } => return self.injected(),
                 _ => {}
             }
-            match self.framer.next(&mut input) {
+            match self.usual.next(self.wire.next_due(), &mut self.framer, &mut input) {
                 Ok(Some(reply)) => self.answered(now, reply, !input.is_empty()),
                 Ok(None) => {}
                 Err(error) => {
@@ -264,8 +267,13 @@ impl Connection {
             Phase::Ready => {}
             _ => return false,
         }
-        if !self.queries.is_empty() && self.sender.row.is_empty() {
-            return self.say_query(now);
+        // Nothing may follow NOOP and the like in one group (RFC 2920 §3.1).
+        if matches!(self.wire.last_due(), Some(Asked::Command(_))) {
+            return false;
+        }
+        // What the user asks comes between two transactions, however many messages wait.
+        if !self.queries.is_empty() && self.sender.row.iter().all(Transaction::is_said) {
+            return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {
             offered: &self.capabilities,

@@ -65,6 +65,7 @@ mod output;
 mod query;
 mod sending;
 mod transaction;
+mod usual;
 mod wire;
 
 pub use config::{Authentication, Chunking, Config, InFlight, Pipelining, Protocol, Timeouts, Tls, TlsInfo};

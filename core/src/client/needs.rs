@@ -9,8 +9,8 @@ use super::config::Chunking;
 use super::message::{Body, BodyDeclaration, Envelope, Message, SmtpUtf8};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
-    BodyType, Capabilities, DeliverByMode, ForwardPath, Framing, Hold, MailParameters, Mailbox, Newlines, ReversePath,
-    SizeLimit,
+    BodyType, Capabilities, ContentDeclaration, DeliverByMode, ForwardPath, Framing, Hold, Mailbox, Newlines,
+    ReversePath, SizeLimit,
 };
 
 /// What the connection is like.
@@ -24,11 +24,11 @@ pub(super) struct Ground<'a> {
 }
 
 /// How a message is going to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    /// The parameters of MAIL.
-    pub(super) parameters: MailParameters,
     pub(super) framing: Framing,
+    /// What MAIL declares, beside what the user asked for.
+    pub(super) declared: ContentDeclaration,
     /// Whether an octet above 127 in the content stops the message.
     pub(super) seven_bit: bool,
     /// How many octets the server takes.
@@ -47,12 +47,8 @@ impl Plan {
         let smtputf8 = needs_smtputf8(message, ground.offered)?;
         let eight_bit_taken = ground.offered.eight_bit_mime() || smtputf8;
         let body = declare_body(message, ground, eight_bit_taken)?;
-        let mut parameters = envelope.parameters.clone();
-        parameters.smtputf8 = smtputf8;
-        parameters.size = declare_size(message, ground.offered)?;
-        parameters.body = body;
         Ok(Self {
-            parameters,
+            declared: ContentDeclaration { size: declare_size(message, ground.offered)?, body, smtputf8 },
             framing: match body {
                 Some(BodyType::BinaryMime) => Framing::Binary,
                 _ if ground.prefers_bdat => Framing::Counted,
@@ -160,7 +156,7 @@ fn needs_smtputf8(message: &Message, offered: &Capabilities) -> Result<bool, Err
 }
 
 fn needs_utf8(mailbox: &Mailbox) -> bool {
-    !mailbox.local_part().is_ascii()
+    !mailbox.is_ascii() && !mailbox.local_part().is_ascii()
 }
 
 /// What was asked for by a parameter has to be offered.

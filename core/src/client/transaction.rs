@@ -169,8 +169,11 @@ impl Transaction {
         }
         *standing = match reply.severity() {
             Severity::Completion => Standing::Taken(reply),
-            _ if is_too_many_recipients(&reply) && taken > 0 && can_be_split(&self.job.message) => Standing::Later,
-            _ if is_too_many_recipients(&reply) => ended(State::Deferred, Some(reply), None),
+            // Nobody can be one too many where nobody was taken.
+            _ if taken > 0 && is_too_many_recipients(&reply) => match can_be_split(&self.job.message) {
+                true => Standing::Later,
+                false => ended(State::Deferred, Some(reply), None),
+            },
             _ => ended(state_after(&reply), Some(reply), None),
         };
     }

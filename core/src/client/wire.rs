@@ -169,6 +169,11 @@ impl Wire {
         self.due.front().map(|due| due.asked)
     }
 
+    /// Which reply is due last.
+    pub(super) fn last_due(&self) -> Option<Asked> {
+        self.due.back().map(|due| due.asked)
+    }
+
     /// Whether the reply that is due next would come before its command has been written.
     pub(super) fn not_yet_asked(&self) -> bool {
         self.due.front().is_some_and(|due| due.end > self.written)

@@ -23,7 +23,7 @@ impl FromStr for Argument {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.is_empty() || text.starts_with(' ') || text.ends_with(' ') || text.chars().any(char::is_control) {
+        if text.is_empty() || text.starts_with(' ') || text.ends_with(' ') || quoting::has_control(text) {
             let what = format!(
                 "{} can't be an argument: it is empty, or has control characters or spaces at its edges",
                 quoting::Text(text)

@@ -14,7 +14,7 @@ use nom::{IResult, Parser};
 use super::fault::Parsed;
 use super::parameter::parse_each;
 use super::path::{forward_path, reverse_path};
-use super::{Command, EnhancedCode, MailParameters, Parameter, RcptParameters, ReplyCode};
+use super::{Command, EnhancedCode, MailParameters, Parameter, RcptParameters, ReplyCode, quoting};
 use crate::Error;
 
 // RFC 5321 section 4.1.1
@@ -53,7 +53,7 @@ impl Command {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = core::str::from_utf8(line).map_err(|_| CommandError::syntax("the line is not UTF-8"))?;
         let line = line.trim_end_matches([' ', '\t']);
-        if line.chars().any(char::is_control) {
+        if quoting::has_control(line) {
             return Err(CommandError::syntax("the line holds a control character"));
         }
         let (argument, verb) = verb(line).map_err(|_| CommandError::syntax("there is no command"))?;

@@ -5,8 +5,8 @@
 //! them: the dots of RFC 5321 §4.5.2, and the half of a line end that was missing (§2.3.8).
 //!
 //! Both rest on one observation: whatever has to be added depends on two neighbouring bytes. The bytes of a block are
-//! compared with those of the same block one place earlier, without a branch, which a compiler turns into vector
-//! instructions; only a block where something was found is looked at byte by byte.
+//! compared with those one place earlier without a branch, which a compiler turns into vector instructions; only a block
+//! where something was found is looked at byte by byte.
 
 use core::fmt;
 use core::ops::Range;
@@ -33,10 +33,10 @@ pub struct Inspection {
 impl Inspection {
     /// Looks at a whole content.
     pub fn of(content: &[u8]) -> Self {
-        let Census { bare_newlines, eight_bit } = Census::of(content);
+        let (bare, eight_bit) = glance(content);
         Self {
             size: content.len() as u64,
-            bare_newlines,
+            bare_newlines: if bare { count_bare_newlines(content) } else { 0 },
             eight_bit,
             header_utf8: eight_bit && is_utf8_beyond_ascii(header_of(content)),
         }
@@ -84,33 +84,65 @@ fn is_utf8_beyond_ascii(bytes: &[u8]) -> bool {
     !bytes.is_ascii() && core::str::from_utf8(bytes).is_ok()
 }
 
-/// How many bytes are looked at before it is asked whether something was found.
-const BLOCK: usize = 128;
+/// Whether there is a bare CR or LF, and whether an octet above 127.
+fn glance(content: &[u8]) -> (bool, bool) {
+    let at_the_ends = content.first() == Some(&b'\n') || content.last() == Some(&b'\r');
+    let seen = look(content, adds);
+    (at_the_ends || seen.found, seen.eight_bit)
+}
 
-struct Census {
-    bare_newlines: u64,
+fn count_bare_newlines(content: &[u8]) -> u64 {
+    let ends = u64::from(content.first() == Some(&b'\n')) + u64::from(content.last() == Some(&b'\r'));
+    ends + content.windows(2).filter(|pair| (pair[0] == b'\r') != (pair[1] == b'\n')).count() as u64
+}
+
+/// What a look at some bytes has seen.
+struct Seen {
+    found: bool,
     eight_bit: bool,
 }
 
-impl Census {
-    fn of(content: &[u8]) -> Self {
-        let Some((&first, &last)) = content.first().zip(content.last()) else {
-            return Self { bare_newlines: 0, eight_bit: false };
-        };
-        let mut bare_newlines = u64::from(first == b'\n') + u64::from(last == b'\r');
-        let mut seen = first;
-        let (before, after) = (&content[..content.len() - 1], &content[1..]);
-        for (p, c) in before.chunks(BLOCK).zip(after.chunks(BLOCK)) {
-            let (bare, bits) = p
-                .iter()
-                .zip(c)
-                .fold((0u8, 0u8), |(bare, bits), (&p, &c)| (bare + u8::from((p == b'\r') ^ (c == b'\n')), bits | c));
-            bare_newlines += u64::from(bare);
-            seen |= bits;
+/// Looks at each byte and the one before it, and tells whether a pair is `wanted`.
+///
+/// A lane for each place in a group of bytes, so that a compiler sees that many can be done at once. What is left over
+/// behind the last whole group is looked at in a group that ends where the bytes end; seeing some twice does no harm.
+#[inline]
+fn look(bytes: &[u8], wanted: impl Fn(u8, u8) -> bool) -> Seen {
+    const LANES: usize = 64;
+    let Some((&first, after)) = bytes.split_first() else {
+        return Seen { found: false, eight_bit: false };
+    };
+    let before = &bytes[..after.len()];
+    let (mut found, mut bits) = ([0; LANES], [first; LANES]);
+    let mut look_at = |before: &[u8; LANES], after: &[u8; LANES]| {
+        for lane in 0..LANES {
+            found[lane] |= mask(wanted(before[lane], after[lane]));
+            bits[lane] |= after[lane];
         }
-        Self { bare_newlines, eight_bit: !seen.is_ascii() }
+    };
+    if let (Some(last_before), Some(last_after)) = (before.last_chunk(), after.last_chunk()) {
+        for (before, after) in before.as_chunks().0.iter().zip(after.as_chunks().0) {
+            look_at(before, after);
+        }
+        look_at(last_before, last_after);
+    } else {
+        for (lane, (&before, &after)) in before.iter().zip(after).enumerate() {
+            found[lane] = mask(wanted(before, after));
+            bits[lane] = first | after;
+        }
     }
+    let any = |lanes: [u8; LANES]| lanes.iter().fold(0, |any, lane| any | lane);
+    Seen { found: any(found) != 0, eight_bit: !any(bits).is_ascii() }
 }
+
+/// All bits set or none: what a vector comparison gives.
+#[inline]
+fn mask(condition: bool) -> u8 {
+    if condition { 0xff } else { 0 }
+}
+
+/// How many bytes are looked at before it is asked whether something was found.
+const BLOCK: usize = 4096;
 
 /// A bare CR or LF was found, and it was asked that such content be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +240,7 @@ impl ContentEncoder {
                 continue;
             }
             for &byte in block {
-                if let Some(added) = self.added_before(byte, at)? {
+                if let Some(added) = self.added_before(byte, at - from)? {
                     self.emit_range(at - from, &mut emit);
                     emit(Piece::Added(added));
                     from = at;
@@ -244,21 +276,19 @@ impl ContentEncoder {
         let Some((&first, &last)) = block.first().zip(block.last()) else {
             return false;
         };
-        let dots = u8::from(self.framing == Framing::Dotted);
-        let (found, bits) = block
-            .iter()
-            .zip(&block[1..])
-            .fold((adds(self.last, first, dots), first), |(found, bits), (&before, &byte)| {
-                (found | adds(before, byte, dots), bits | byte)
-            });
-        self.eight_bit |= !bits.is_ascii();
-        if found == 0 {
+        let dotted = self.framing == Framing::Dotted;
+        let seen = if dotted { look(block, adds_dotted) } else { look(block, adds) };
+        self.eight_bit |= seen.eight_bit;
+        let at_the_border = if dotted { adds_dotted(self.last, first) } else { adds(self.last, first) };
+        let found = seen.found || at_the_border;
+        if !found {
             self.last = last;
         }
-        found != 0
+        found
     }
 
-    fn added_before(&self, byte: u8, at: usize) -> Result<Option<&'static [u8]>, BareNewline> {
+    /// What is missing before `byte`, which stands so many octets behind the offset.
+    fn added_before(&self, byte: u8, behind: usize) -> Result<Option<&'static [u8]>, BareNewline> {
         let dotted = self.framing == Framing::Dotted && byte == b'.';
         let added: &[u8] = match (self.last, byte) {
             (b'\r', b'\n') => return Ok(None),
@@ -270,7 +300,7 @@ impl ContentEncoder {
         };
         match self.newlines {
             Newlines::Fix => Ok(Some(added)),
-            Newlines::Refuse => Err(BareNewline { offset: self.offset + at as u64 }),
+            Newlines::Refuse => Err(BareNewline { offset: self.offset + behind as u64 }),
         }
     }
 
@@ -283,10 +313,16 @@ impl ContentEncoder {
     }
 }
 
-/// Whether something is to be added between two bytes, 1 or 0.
+/// Whether half of a line end is to be added between two bytes.
 #[inline]
-fn adds(before: u8, byte: u8, dots: u8) -> u8 {
-    (u8::from(before == b'\r') ^ u8::from(byte == b'\n')) | (dots & u8::from(before == b'\n') & u8::from(byte == b'.'))
+fn adds(before: u8, byte: u8) -> bool {
+    (before == b'\r') ^ (byte == b'\n')
+}
+
+/// Whether that or a dot is to be added between two bytes.
+#[inline]
+fn adds_dotted(before: u8, byte: u8) -> bool {
+    adds(before, byte) | ((before == b'\n') & (byte == b'.'))
 }
 
 #[cfg(test)]
@@ -394,7 +430,7 @@ mod tests {
 
     #[test]
     fn bare_newlines_are_refused_where_asked() {
-        for (content, offset) in [(&b"ab\ncd"[..], 2), (b"ab\rcd", 3), (b"ab\r", 3), (b"\n", 0)] {
+        for (content, offset) in [(&b"ab\ncd"[..], 2), (b"ab\rcd", 3), (b"ab\r", 3), (b"\n", 0), (b".a\r\n.b\n", 6)] {
             let mut encoder = ContentEncoder::new(Framing::Dotted, Newlines::Refuse);
             let result = encoder.encode(content, 1000, |_| ()).and_then(|_| encoder.finish(|_| ()));
             assert_eq!(result, Err(BareNewline { offset }));

@@ -98,11 +98,11 @@ pub(super) fn domain(input: &str) -> Parsed<'_, &str> {
     if name.len() > LONGEST_DOMAIN {
         return Err(Fault::too_long("has a domain of more than 255 octets"));
     }
-    for label in name.split('.') {
+    for label in name.as_bytes().split(|byte| *byte == b'.') {
         if label.is_empty() {
             return Err(Fault::syntax("has an empty label in its domain"));
         }
-        if label.starts_with('-') || label.ends_with('-') {
+        if label.starts_with(b"-") || label.ends_with(b"-") {
             return Err(Fault::syntax("has a hyphen at the edge of a label"));
         }
         // The DNS counts a U-label as the A-label that it stands for.

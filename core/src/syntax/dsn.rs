@@ -186,7 +186,7 @@ impl OriginalRecipient {
     pub fn new(address_type: &str, address: &str) -> Result<Self, Error> {
         const LONGEST: usize = 500;
         let unicode = is_utf8_type(address_type);
-        let allowed = if unicode { !address.chars().any(char::is_control) } else { is_printable_ascii(address) };
+        let allowed = if unicode { !quoting::has_control(address) } else { is_printable_ascii(address) };
         let encoded = if unicode { xtext::encoded_unicode_length(address) } else { xtext::encoded_length(address) };
         if !is_atom(address_type) {
             Err(usage(address_type, "is no type of address"))

@@ -3,7 +3,7 @@ use core::fmt;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n};
 use nom::character::complete::one_of;
-use nom::combinator::{eof, map, map_opt, peek};
+use nom::combinator::{eof, map, map_opt, peek, recognize};
 use nom::{IResult, Parser};
 
 /// An enhanced status code (RFC 3463), for instance `5.7.509`.
@@ -19,13 +19,18 @@ pub struct EnhancedCode {
 
 impl EnhancedCode {
     /// The code at the beginning of a reply line's text, and the text behind it.
+    #[inline(always)]
     pub(super) fn split_from(text: &[u8]) -> Option<(Self, &[u8])> {
-        // Most lines without a code are told apart by their second byte.
-        if text.get(1) != Some(&b'.') {
-            return None;
+        // Nearly all codes look like this, and nearly all lines without one have no dot there. The grammar sees the rest.
+        match text {
+            [class @ (b'2' | b'4' | b'5'), b'.', subject @ b'0'..=b'9', b'.', detail @ b'0'..=b'9', b' ', ..] => {
+                let digit = |digit: &u8| u16::from(digit - b'0');
+                let code = Self { class: class - b'0', subject: digit(subject), detail: digit(detail) };
+                Some((code, text.get(5..).unwrap_or_default()))
+            }
+            [_, b'.', ..] => status_code(text).ok().map(|(rest, code)| (code, rest)),
+            _ => None,
         }
-        let (rest, code) = status_code(text).ok()?;
-        Some((code, rest))
     }
 }
 
@@ -43,9 +48,10 @@ impl fmt::Display for EnhancedCode {
 //   detail      = 1*3digit
 //
 // Leniency: OpenSMTPD puts a colon behind it ("250 2.0.0: 1a2b3c4d Message accepted for delivery").
+#[inline(never)]
 fn status_code(input: &[u8]) -> IResult<&[u8], EnhancedCode> {
     let code = (class, tag("."), number, tag("."), number);
-    let end = alt((tag(" "), tag("\t"), tag(":"), eof));
+    let end = alt((recognize(one_of(" \t:\r\n")), eof));
     map((code, peek(end)), |((class, _, subject, _, detail), _)| EnhancedCode { class, subject, detail }).parse(input)
 }
 
@@ -71,6 +77,8 @@ mod tests {
             ("2.1.5 Ok", "2.1.5", " Ok"),
             ("5.7.509 Access denied", "5.7.509", " Access denied"),
             ("4.999.0", "4.999.0", ""),
+            ("5.7.1\r\n", "5.7.1", "\r\n"),
+            ("5.7.10\n", "5.7.10", "\n"),
             ("2.0.0: 1a2b3c4d Message accepted", "2.0.0", ": 1a2b3c4d Message accepted"),
         ] {
             let (parsed, behind) = EnhancedCode::split_from(text.as_bytes()).unwrap();

@@ -64,7 +64,7 @@ pub(super) fn parse_all<'a, T>(
 ) -> Result<T, Error> {
     let fault = if text.is_empty() {
         Fault::syntax("is empty")
-    } else if text.chars().any(char::is_control) {
+    } else if quoting::has_control(text) {
         Fault::syntax("holds a control character")
     } else if text.starts_with(' ') || text.ends_with(' ') {
         Fault::syntax("begins or ends with a space")

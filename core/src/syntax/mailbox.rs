@@ -32,6 +32,8 @@ pub struct Mailbox {
     text: Box<str>,
     /// Where the @ stands that divides it: a quoted local part may hold others.
     at: usize,
+    /// Found once, since it is asked for with each message.
+    is_ascii: bool,
 }
 
 impl Mailbox {
@@ -52,7 +54,7 @@ impl Mailbox {
 
     /// Whether it can go to a server without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
-        self.text.is_ascii()
+        self.is_ascii
     }
 
     /// The same mailbox for a server without SMTPUTF8: its domain with A-labels. One in ASCII is not changed.
@@ -121,7 +123,7 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, Mailbox> {
             text.into_boxed_str()
         }
     };
-    Ok((rest, Mailbox { text, at }))
+    Ok((rest, Mailbox { is_ascii: text.is_ascii(), text, at }))
 }
 
 /// RFC 5321 section 4.5.3.1.1.
@@ -136,7 +138,8 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
         return Ok((rest, Cow::Owned(if is_dot_string(&content) { content } else { quote(&content) })));
     }
     let (rest, text) = take_while(|c| is_atext(c) || c == '.').parse(input)?;
-    let text = if text.is_empty() || is_dot_string(text) { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) };
+    let text =
+        if text.is_empty() || has_atoms_between_dots(text) { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) };
     Ok((rest, text))
 }
 
@@ -148,7 +151,11 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
 //                "`" / "{" / "|" / "}" / "~" / UTF8-non-ascii
 
 fn is_dot_string(text: &str) -> bool {
-    text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+    text.chars().all(|c| is_atext(c) || c == '.') && has_atoms_between_dots(text)
+}
+
+fn has_atoms_between_dots(text: &str) -> bool {
+    text.as_bytes().split(|byte| *byte == b'.').all(|atom| !atom.is_empty())
 }
 
 fn is_atext(c: char) -> bool {

@@ -1,6 +1,13 @@
-//! Foreign text inside an error's sentence: shortened, and with nothing in it that could steer a terminal.
+//! Control characters in foreign text: found, and kept out of an error's sentence, where they could steer a terminal.
 
 use core::fmt;
+
+/// Whether there is a control character in `text`, of ASCII or C1.
+pub(super) fn has_control(text: &str) -> bool {
+    // A fold without a way out is done many bytes at a time.
+    let doubtful = text.bytes().fold(false, |doubtful, byte| doubtful | !matches!(byte, b' '..=b'~'));
+    doubtful && text.chars().any(char::is_control)
+}
 
 /// How much is shown: bytes for [`Bytes`], characters for [`Text`].
 const SHOWN: usize = 40;
@@ -35,6 +42,14 @@ impl fmt::Display for Text<'_> {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    #[test]
+    fn control_characters_are_found() {
+        for c in (0..0x250).filter_map(char::from_u32) {
+            assert_eq!(has_control(&alloc::format!("ab{c}é")), c.is_control());
+        }
+        assert!(!has_control(""));
+    }
 
     #[test]
     fn is_escaped_and_short() {

@@ -20,6 +20,15 @@ impl ReplyCode {
         }
     }
 
+    /// The code with these ASCII digits.
+    #[inline]
+    pub(super) const fn from_digits(x: u8, y: u8, z: u8) -> Option<Self> {
+        if !(x.is_ascii_digit() && y.is_ascii_digit() && z.is_ascii_digit()) {
+            return None;
+        }
+        Self::new((x - b'0') as u16 * 100 + (y - b'0') as u16 * 10 + (z - b'0') as u16)
+    }
+
     /// The code as a number.
     pub const fn as_u16(self) -> u16 {
         self.0

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use memchr::memchr;
 
 use super::Reply;
-use super::reply_scan::{Progress, ReplyLimits, too_many_bytes};
+use super::reply_scan::{Progress, ReplyLimits, frame_one_line, too_many_bytes};
 use crate::Error;
 
 /// Cuts the bytes of a server into replies, and holds the beginning of one until the rest has come.
@@ -36,6 +36,29 @@ impl ReplyFramer {
     /// `protocol.malformed_reply`, `protocol.mixed_codes`, `limit.reply_line`, `limit.reply_lines`, `limit.reply_bytes`, as
     /// soon as it is certain. There is no way back into step: from then on every call gives the same error.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Error> {
+        if self.held.is_empty()
+            && self.failed.is_none()
+            && let Some((code, end)) = frame_one_line(input, &self.limits)
+            && let Some((raw, rest)) = input.split_at_checked(end)
+        {
+            *input = rest;
+            return Ok(Some(Reply::from_frame(raw, code)));
+        }
+        self.next_of_any_form(input)
+    }
+
+    /// Takes `usual` once more, if that is what stands at the front of `input`.
+    ///
+    /// A server answers most commands in the same words again and again; here they are neither parsed nor copied.
+    pub fn next_again(&self, usual: &Reply, input: &mut &[u8]) -> Option<Reply> {
+        if !self.held.is_empty() || self.failed.is_some() {
+            return None;
+        }
+        *input = input.strip_prefix(usual.raw())?;
+        Some(usual.clone())
+    }
+
+    fn next_of_any_form(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }

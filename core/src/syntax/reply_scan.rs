@@ -46,6 +46,17 @@ pub(super) fn frame(input: &[u8], limits: &ReplyLimits) -> Result<Option<(ReplyC
     Progress::default().advance(input, limits)
 }
 
+/// As [`frame`], for what nearly all replies are: one line with a text, all of it there and within the limits.
+#[inline]
+pub(super) fn frame_one_line(input: &[u8], limits: &ReplyLimits) -> Option<(ReplyCode, usize)> {
+    let &[x @ b'2'..=b'5', y, z, b' ', ref text @ ..] = input else { return None };
+    let code = ReplyCode::from_digits(x, y, z)?;
+    let cr = memchr3(b'\n', b'\r', 0, text)?;
+    let &[b'\r', b'\n', ..] = text.get(cr..)? else { return None };
+    let end = CODE_LENGTH + 1 + cr + 2;
+    (end <= limits.line.min(limits.bytes) && limits.lines > 0).then_some((code, end))
+}
+
 /// How far into a reply the scan has come.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Progress {
@@ -67,7 +78,7 @@ impl Progress {
             let visible = bytes.len().min(limits.bytes);
             let line_limit = self.line_start.saturating_add(limits.line);
             let line = bytes.get(self.line_start..visible.min(line_limit)).unwrap_or_default();
-            if self.lines == limits.lines && self.line_start < bytes.len() {
+            if self.lines == limits.lines && self.line_start < visible {
                 let what = format!("the server's reply has more than {} lines", limits.lines);
                 return Err(Error::new(ErrorCode::LimitReplyLines, what));
             }
@@ -131,19 +142,13 @@ impl Progress {
 /// Octets in a Reply-code.
 const CODE_LENGTH: usize = 3;
 
-#[inline]
 fn reply_code(input: &[u8]) -> IResult<&[u8], ReplyCode> {
     let digits =
         (satisfy(|c| matches!(c, '2'..='5')), satisfy(|c| c.is_ascii_digit()), satisfy(|c| c.is_ascii_digit()));
-    map_opt(digits, |(x, y, z)| {
-        let digit = |c: char| c as u16 - '0' as u16;
-        ReplyCode::new(digit(x) * 100 + digit(y) * 10 + digit(z))
-    })
-    .parse(input)
+    map_opt(digits, |(x, y, z)| ReplyCode::from_digits(x as u8, y as u8, z as u8)).parse(input)
 }
 
 /// What stands behind the code: whether the line is the last one.
-#[inline]
 fn separator(input: &[u8]) -> IResult<&[u8], bool> {
     alt((
         value(true, tag(" ")),

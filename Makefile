@@ -1,0 +1,40 @@
+# okuru. `make help` tells what there is.
+
+CARGO ?= cargo
+NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format lint docs unit no-std servers targets
+
+help: ## Tell what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## Send three real messages to a server in the same process, and show the dialogue
+	$(CARGO) run --locked --quiet --release -p okuru-cli -- demo
+
+test: format lint docs no-std servers unit ## Everything that has to pass: style, docs, no_std builds, every test, real servers
+
+format: ## Check the formatting
+	$(CARGO) fmt --check
+
+lint: ## Clippy, warnings denied
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+docs: ## rustdoc, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
+
+no-std: targets ## Build the core for machines without an operating system, with and without its features
+	for target in $(NO_STD_TARGETS); do \
+	    $(CARGO) build --locked -p okuru-core --target $$target && \
+	    $(CARGO) build --locked -p okuru-core --target $$target --no-default-features || exit 1; \
+	done
+
+unit: servers ## Every test of the workspace
+	$(CARGO) test --locked --workspace --all-features
+
+servers: ## Install the real mail servers that the tests start, and try them
+	tests/servers/install
+	tests/servers/selftest.py
+
+targets:
+	rustup target add $(NO_STD_TARGETS)
