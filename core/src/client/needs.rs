@@ -9,8 +9,8 @@ use super::config::Chunking;
 use super::message::{Body, BodyDeclaration, Envelope, Message, SmtpUtf8};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
-    BodyType, Capabilities, DeliverByMode, ForwardPath, Framing, Hold, MailParameters, Mailbox, Newlines, ReversePath,
-    SizeLimit,
+    BodyType, Capabilities, ContentDeclaration, DeliverByMode, ForwardPath, Framing, Hold, Mailbox, Newlines,
+    ReversePath, SizeLimit,
 };
 
 /// What the connection is like.
@@ -27,10 +27,8 @@ pub(super) struct Ground<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) framing: Framing,
-    /// What MAIL declares beside what the user asked for.
-    size: Option<u64>,
-    body: Option<BodyType>,
-    pub(super) smtputf8: bool,
+    /// What MAIL declares, beside what the user asked for.
+    pub(super) declared: ContentDeclaration,
     /// Whether an octet above 127 in the content stops the message.
     pub(super) seven_bit: bool,
     /// How many octets the server takes.
@@ -50,9 +48,7 @@ impl Plan {
         let eight_bit_taken = ground.offered.eight_bit_mime() || smtputf8;
         let body = declare_body(message, ground, eight_bit_taken)?;
         Ok(Self {
-            size: declare_size(message, ground.offered)?,
-            body,
-            smtputf8,
+            declared: ContentDeclaration { size: declare_size(message, ground.offered)?, body, smtputf8 },
             framing: match body {
                 Some(BodyType::BinaryMime) => Framing::Binary,
                 _ if ground.prefers_bdat => Framing::Counted,
@@ -61,11 +57,6 @@ impl Plan {
             seven_bit: message.declaration == BodyDeclaration::SevenBit || !eight_bit_taken,
             size_limit: ground.offered.size().and_then(SizeLimit::octets),
         })
-    }
-
-    /// The parameters of MAIL.
-    pub(super) fn parameters(&self, asked: &MailParameters) -> MailParameters {
-        MailParameters { size: self.size, body: self.body, smtputf8: self.smtputf8, ..asked.clone() }
     }
 }
 
@@ -165,7 +156,7 @@ fn needs_smtputf8(message: &Message, offered: &Capabilities) -> Result<bool, Err
 }
 
 fn needs_utf8(mailbox: &Mailbox) -> bool {
-    !mailbox.local_part().is_ascii()
+    !mailbox.is_ascii() && !mailbox.local_part().is_ascii()
 }
 
 /// What was asked for by a parameter has to be offered.

@@ -27,7 +27,7 @@ use super::transaction::{Consequence, Stage, Transaction};
 use super::wire::{Asked, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
-    Capabilities, ContentEncoder, ForwardPath, Framing, Limits, Reply, encode_bdat, encode_mail, encode_rcpt,
+    Capabilities, ContentEncoder, ForwardPath, Framing, Limits, Reply, encode_bdat, encode_mail_declaring, encode_rcpt,
 };
 
 /// How many chunks may wait for their replies.
@@ -311,7 +311,7 @@ fn spent(of_what: &str) -> Error {
 /// Without SMTPUTF8 there is no way to name a mailbox outside ASCII. That stops the message if it is the sender, else
 /// only the recipient.
 fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
-    if plan.smtputf8 {
+    if plan.declared.smtputf8 {
         return Ok(());
     }
     if !job.message.envelope.reverse_path.is_ascii() {
@@ -380,12 +380,12 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
 }
 
 fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
-    let path = &this.job.message.envelope.reverse_path;
-    let parameters = this.plan.parameters(&this.job.message.envelope.parameters);
-    if this.plan.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Mail, |out| encode_mail(path, &parameters, out));
+    let (declared, envelope) = (this.plan.declared, &*this.job.message.envelope);
+    let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
+    if declared.smtputf8 || path.is_ascii() {
+        wire.command(now, Asked::Mail, |out| encode_mail_declaring(declared, path, parameters, out));
     } else if let Ok(path) = ascii_reverse_path(path) {
-        wire.command(now, Asked::Mail, |out| encode_mail(&path, &parameters, out));
+        wire.command(now, Asked::Mail, |out| encode_mail_declaring(declared, &path, parameters, out));
     }
     this.due += 1;
     this.job.progress = this.job.progress.max(Progress::Envelope);
@@ -401,7 +401,7 @@ fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire)
         return;
     };
     let (path, parameters) = (&recipient.path, &recipient.parameters);
-    if this.plan.smtputf8 || path.is_ascii() {
+    if this.plan.declared.smtputf8 || path.is_ascii() {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
     } else if let Ok(path) = ascii_forward_path(path) {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));

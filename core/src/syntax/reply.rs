@@ -13,7 +13,6 @@ pub struct Reply {
     /// about many recipients.
     raw: Arc<[u8]>,
     code: ReplyCode,
-    enhanced: Option<EnhancedCode>,
 }
 
 impl Reply {
@@ -34,13 +33,7 @@ impl Reply {
 
     /// A reply from `raw`, which the framer has found to be one.
     pub(super) fn from_frame(raw: &[u8], code: ReplyCode) -> Self {
-        // The text of the first line begins here, and a code ends at the line end at the latest.
-        let enhanced = raw
-            .get(4..)
-            .and_then(EnhancedCode::split_from)
-            .map(|(enhanced, _)| enhanced)
-            .filter(|enhanced| u16::from(enhanced.class) == code.as_u16() / 100);
-        Self { raw: raw.into(), code, enhanced }
+        Self { raw: raw.into(), code }
     }
 
     /// The three digits.
@@ -57,7 +50,9 @@ impl Reply {
     ///
     /// It means nothing in a greeting or a reply to EHLO, and there is none in a 3yz.
     pub fn enhanced(&self) -> Option<EnhancedCode> {
-        self.enhanced
+        // The text of the first line begins here, and a code ends at the line end at the latest.
+        let (enhanced, _) = EnhancedCode::split_from(self.raw.get(4..)?)?;
+        (u16::from(enhanced.class) == self.code.as_u16() / 100).then_some(enhanced)
     }
 
     /// Each line's text as it came: behind the code and the separator, without the line end, any bytes but NUL.
@@ -106,7 +101,7 @@ impl Reply {
 
     fn without_enhanced<'a>(&self, line: &'a [u8]) -> &'a [u8] {
         match EnhancedCode::split_from(line) {
-            Some((code, rest)) if Some(code) == self.enhanced => rest.strip_prefix(b":").unwrap_or(rest),
+            Some((code, rest)) if Some(code) == self.enhanced() => rest.strip_prefix(b":").unwrap_or(rest),
             _ => line,
         }
     }
@@ -115,7 +110,7 @@ impl Reply {
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
-        if let Some(enhanced) = self.enhanced {
+        if let Some(enhanced) = self.enhanced() {
             write!(f, " {enhanced}")?;
         }
         let text = self.text();
