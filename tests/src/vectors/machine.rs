@@ -43,6 +43,8 @@ pub(super) struct Host<'a> {
     pub(super) too_late: BTreeSet<usize>,
     /// It is to quit once these have been submitted.
     quitting: bool,
+    /// TLS or a token is the next thing, and it is the host's turn.
+    is_asked: bool,
     /// What is to be read of which message, where the dialogue itself hands it in.
     asked: BTreeMap<usize, u64>,
     /// What was said and not written.
@@ -78,6 +80,7 @@ impl<'a> Host<'a> {
             submitted: 0,
             too_late: BTreeSet::new(),
             quitting: false,
+            is_asked: false,
             asked: BTreeMap::new(),
             unwritten: Vec::new(),
             room: None,
@@ -102,6 +105,9 @@ impl<'a> Host<'a> {
     /// Does one step that is no `Receive`, and whatever the machine asks for then.
     pub(super) fn act(&mut self, action: &Action) -> Result<(), String> {
         let now = self.now;
+        if matches!(action, Action::TlsStarted { .. } | Action::Token(_)) {
+            self.is_asked = false;
+        }
         match action {
             Action::Submit(_) if self.keeps_back => {}
             Action::Submit(messages) => messages.iter().try_for_each(|message| self.submit(*message))?,
@@ -206,9 +212,13 @@ impl<'a> Host<'a> {
                 }
                 Output::ReadBody { message, offset } => self.read(message, offset),
                 Output::StartTls { server_name, verify } => {
+                    self.is_asked = true;
                     self.told.push_back(Told::StartTls { server_name, verify });
                 }
-                Output::GetToken => self.told.push_back(Told::GetToken),
+                Output::GetToken => {
+                    self.is_asked = true;
+                    self.told.push_back(Told::GetToken);
+                }
                 Output::Event(event) => self.learn(event),
                 Output::Wait { deadline } => {
                     self.deadline = deadline;
@@ -338,9 +348,8 @@ impl<'a> Host<'a> {
                 return Err(format!("message {message} has ended {} times", outcomes.len()));
             }
         }
-        let asks_host = self.told.iter().any(|told| matches!(told, Told::StartTls { .. } | Told::GetToken));
         let unfinished = (0..self.submitted).any(|message| !self.outcomes.contains_key(&message));
-        if self.closed.is_none() && self.deadline.is_none() && unfinished && !asks_host && self.asked.is_empty() {
+        if self.closed.is_none() && self.deadline.is_none() && unfinished && !self.is_asked && self.asked.is_empty() {
             return Err("it waits for ever: no deadline, and nothing is asked of the host".into());
         }
         match self.lie.as_ref().or(self.witness.complaint()) {

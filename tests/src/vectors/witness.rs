@@ -127,7 +127,6 @@ impl Witness {
                 self.mode = Mode::Command;
                 self.content_said();
             }
-            Mode::Dotted if line.len() > 1001 => self.complain("a line of more than 1000 octets was sent"),
             Mode::Dotted | Mode::Counted { .. } => {}
         }
     }
