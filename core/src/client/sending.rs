@@ -122,8 +122,10 @@ impl Sender {
             while continue_transaction(last, self.level, now, wire) {
                 said = true;
             }
+            if last.is_over() {
+                self.conclude(wire);
+            }
         }
-        self.conclude(wire);
         said
     }
 
@@ -133,7 +135,9 @@ impl Sender {
             return Consequence::None;
         };
         let consequence = front.answered(asked, reply);
-        self.conclude(wire);
+        if front.is_over() {
+            self.conclude(wire);
+        }
         consequence
     }
 

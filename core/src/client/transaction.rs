@@ -157,19 +157,20 @@ impl Transaction {
     }
 
     fn rcpt_answered(&mut self, reply: Reply) {
-        let taken = self.job.taken();
-        let asked = self.job.standings.iter_mut().enumerate().skip(self.answering);
-        let Some((index, standing)) = asked.into_iter().find(|(_, standing)| matches!(standing, Standing::Asked))
-        else {
+        let mut rest = self.job.standings.iter().enumerate().skip(self.answering);
+        let Some((index, _)) = rest.find(|(_, standing)| matches!(standing, Standing::Asked)) else {
             return;
         };
         self.answering = index + 1;
         if matches!(self.mail, Mail::Refused(_)) {
             return;
         }
-        *standing = match reply.severity() {
+        let is_other_taken = || self.job.is_any(|standing| matches!(standing, Standing::Taken(_)));
+        self.job.standings[index] = match reply.severity() {
             Severity::Completion => Standing::Taken(reply),
-            _ if is_too_many_recipients(&reply) && taken > 0 && can_be_split(&self.job.message) => Standing::Later,
+            _ if is_too_many_recipients(&reply) && can_be_split(&self.job.message) && is_other_taken() => {
+                Standing::Later
+            }
             _ if is_too_many_recipients(&reply) => ended(State::Deferred, Some(reply), None),
             _ => ended(state_after(&reply), Some(reply), None),
         };
