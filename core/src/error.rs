@@ -82,6 +82,10 @@ catalogue! {
     AuthNotOffered = "auth.not_offered", "check the port and the TLS mode, or send without credentials";
     /// The server broke the rules of the mechanism.
     AuthMalformedChallenge = "auth.malformed_challenge", "try another mechanism";
+    /// The client broke the rules of the mechanism.
+    AuthMalformedResponse = "auth.malformed_response", "report it to whoever made the client";
+    /// The server can't check the credentials for now.
+    AuthUnavailable = "auth.unavailable", "try again later";
     /// The server wants authentication, and no credentials were given.
     AuthRequired = "auth.required", "give a user name and a password or token";
     /// The credentials can't be used as they are (a NUL, a forbidden character, too long).

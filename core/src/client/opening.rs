@@ -202,6 +202,8 @@ impl Connection {
             Error::new(ErrorCode::SecurityPlaintextCredentials, "credentials would go over an unprotected connection")
         } else if offered.is_empty() {
             Error::new(ErrorCode::AuthNotOffered, "the server offers no authentication")
+        } else if let Err(error) = self.choose_mechanism(authentication) {
+            error
         } else if authentication.credentials.needs_token() {
             self.phase = Phase::Token;
             return self.wire.ask_host(Output::GetToken);
@@ -246,22 +248,23 @@ impl Connection {
         authentication: &Authentication,
         credentials: &Credentials,
     ) -> Result<(ClientExchange, Option<Response>), Error> {
-        let offered = self.capabilities.auth();
-        let binding = self.tls.as_ref().and_then(|tls| tls.channel_binding.clone());
-        let allowed: Vec<Mechanism> = match &authentication.mechanisms {
-            Some(allowed) => allowed.clone(),
-            None => Mechanism::STRONGEST_FIRST.to_vec(),
-        };
-        let left: Vec<_> = allowed.into_iter().filter(|mechanism| !self.tried.contains(mechanism)).collect();
-        let mechanism = choose(credentials, offered, Some(&left), binding.as_ref())?;
+        let mechanism = self.choose_mechanism(authentication)?;
         let params = Params {
-            binding,
-            offered_plus: offered.iter().any(|name| name.ends_with("-PLUS")),
+            binding: self.tls.as_ref().and_then(|tls| tls.channel_binding.clone()),
+            offered_plus: self.capabilities.auth().iter().any(|name| name.ends_with("-PLUS")),
             ..Params::new(&self.config.server_name, authentication.port, &authentication.nonce)
         };
         let mut exchange = ClientExchange::new(mechanism, credentials, params)?;
         let response = exchange.initial_response()?;
         Ok((exchange, response))
+    }
+
+    /// The strongest mechanism that both sides have and that has not been refused.
+    fn choose_mechanism(&self, authentication: &Authentication) -> Result<Mechanism, Error> {
+        let allowed = authentication.mechanisms.as_deref().unwrap_or(&Mechanism::STRONGEST_FIRST);
+        let left: Vec<_> = allowed.iter().copied().filter(|mechanism| !self.tried.contains(mechanism)).collect();
+        let binding = self.tls.as_ref().and_then(|tls| tls.channel_binding.as_ref());
+        choose(&authentication.credentials, self.capabilities.auth(), Some(&left), binding)
     }
 
     fn challenged(&mut self, reply: &Reply, now: Duration) {

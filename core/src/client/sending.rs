@@ -11,7 +11,10 @@
 //! | session | the content before | with RCPT |
 //! | streaming | the content before, while not too much is in flight | as BDAT, with RCPT and the content |
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::config::{Chunking, Config, InFlight, Pipelining, Protocol};
@@ -40,6 +43,8 @@ pub(super) struct Sender {
     chunking: Chunking,
     in_flight: InFlight,
     limits: Limits,
+    /// Those of the recipients that were named, where the server counts them.
+    domains: BTreeSet<String>,
     submitted: u64,
     /// Transactions begun.
     begun: u32,
@@ -59,6 +64,7 @@ impl Sender {
             chunking: config.chunking,
             in_flight: config.in_flight,
             limits: Limits::default(),
+            domains: BTreeSet::new(),
             submitted: 0,
             begun: 0,
             needs_reset: false,
@@ -136,7 +142,8 @@ impl Sender {
             return Consequence::None;
         };
         let consequence = front.answered(asked, reply);
-        if front.is_over() {
+        // What is broken is not over: it ends with the connection, for the reason that the connection ends.
+        if front.is_over() && !matches!(consequence, Consequence::Broken(_)) {
             self.conclude(wire);
         }
         consequence
@@ -216,7 +223,11 @@ impl Sender {
             }
             Ok(_) => self.tell(job, wire),
             Err(error) => {
-                job.end(State::Rejected, &error, None);
+                let state = match error.code() {
+                    ErrorCode::CancelledAllOrNothing | ErrorCode::LimitSession => State::Deferred,
+                    _ => State::Rejected,
+                };
+                job.end(state, &error, None);
                 self.tell(job, wire);
             }
         }
@@ -241,10 +252,9 @@ impl Sender {
         }
     }
 
-    /// The server takes no more in this session. What waits has not been begun, so another may take it.
+    /// The server takes no more in this session.
     fn hand_back(&mut self, wire: &mut Wire) -> bool {
-        let what = "the server takes no more messages in this session";
-        let error = Error::new(ErrorCode::LimitSession, what).at(Step::Idle);
+        let error = spent("messages");
         while let Some(mut job) = self.queue.pop_front() {
             job.end(State::Deferred, &error, None);
             self.tell(job, wire);
@@ -252,39 +262,51 @@ impl Sender {
         true
     }
 
-    /// Chooses whom the next transaction names: everybody who has no outcome yet, within RCPTMAX and RCPTDOMAINMAX
-    /// (RFC 9422 §5.2, §5.3).
-    fn choose_recipients(&self, job: &mut Job) -> Result<(), Error> {
+    /// Chooses whom the next transaction names: everybody who has no outcome yet, within RCPTMAX (RFC 9422 §4.2). Who is
+    /// beyond RCPTDOMAINMAX, which counts for the whole session (§4.3), is left for another one.
+    fn choose_recipients(&mut self, job: &mut Job) -> Result<(), Error> {
         let most = self.limits.rcpt_max.map_or(usize::MAX, |most| most as usize);
         let most_domains = self.limits.rcpt_domain_max.map_or(usize::MAX, |most| most as usize);
         if most == usize::MAX && most_domains == usize::MAX && job.progress == Progress::Queued {
             return Ok(());
         }
-        let mut domains = alloc::collections::BTreeSet::new();
-        let (mut chosen, mut later) = (0, false);
+        let mut domains = self.domains.clone();
+        let (mut chosen, mut later, mut beyond) = (0, false, None);
         for (standing, recipient) in job.standings.iter_mut().zip(&job.message.envelope.recipients) {
             if !matches!(standing, Standing::Waiting | Standing::Later) {
                 continue;
             }
             let domain = match &recipient.path {
                 ForwardPath::Mailbox(mailbox) => mailbox.domain().to_ascii_lowercase(),
-                ForwardPath::Postmaster => Default::default(),
+                ForwardPath::Postmaster => String::new(),
             };
-            if chosen < most && (domains.contains(&domain) || domains.len() < most_domains) {
-                chosen += 1;
+            if most_domains < usize::MAX && !domains.contains(&domain) {
+                if domains.len() >= most_domains {
+                    let error = beyond.get_or_insert_with(|| Arc::new(spent("recipients in this domain")));
+                    *standing = ended(State::Deferred, None, Some(Arc::clone(error)));
+                    continue;
+                }
                 domains.insert(domain);
-                *standing = Standing::Waiting;
-            } else {
-                later = true;
-                *standing = Standing::Later;
             }
+            *standing = if chosen < most { Standing::Waiting } else { Standing::Later };
+            later |= chosen >= most;
+            chosen += 1;
         }
         if later && !can_be_split(&job.message) {
             let what = "the server takes fewer recipients than the message has, and it can't be sent in parts";
             return Err(Error::new(ErrorCode::LimitRecipients, what));
         }
+        if job.message.all_or_nothing && beyond.is_some() {
+            return Err(spent("recipients in all these domains"));
+        }
+        self.domains = domains;
         Ok(())
     }
+}
+
+/// What waits has not been begun, so another session may take it.
+fn spent(of_what: &str) -> Error {
+    Error::new(ErrorCode::LimitSession, format!("the server takes no more {of_what} in this session")).at(Step::Idle)
 }
 
 /// Without SMTPUTF8 there is no way to name a mailbox outside ASCII. That stops the message if it is the sender, else

@@ -168,10 +168,11 @@ impl Transaction {
         let is_other_taken = || self.job.is_any(|standing| matches!(standing, Standing::Taken(_)));
         self.job.standings[index] = match reply.severity() {
             Severity::Completion => Standing::Taken(reply),
-            _ if is_too_many_recipients(&reply) && can_be_split(&self.job.message) && is_other_taken() => {
-                Standing::Later
-            }
-            _ if is_too_many_recipients(&reply) => ended(State::Deferred, Some(reply), None),
+            // Nobody can be one too many where nobody was taken.
+            _ if is_too_many_recipients(&reply) && is_other_taken() => match can_be_split(&self.job.message) {
+                true => Standing::Later,
+                false => ended(State::Deferred, Some(reply), None),
+            },
             _ => ended(state_after(&reply), Some(reply), None),
         };
     }

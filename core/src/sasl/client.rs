@@ -3,6 +3,7 @@
 use super::channel_binding::ChannelBinding;
 use super::credentials::{Credentials, Kind, unusable};
 use super::hash::Hash;
+use super::limits::MAX_MESSAGE;
 use super::mechanism::Mechanism;
 use super::scram::{self, Binding, MAX_ITERATIONS, MIN_NONCE, Names};
 use super::secret::{Response, Secret};
@@ -11,10 +12,6 @@ use super::{cram_md5, external, login, oauthbearer, plain, xoauth2};
 use crate::error::{Error, ErrorCode};
 use alloc::string::String;
 use base64ct::{Base64, Encoding};
-
-/// How many bytes a challenge or response may have: with base64 and CR LF that is 12 286 octets, within the 12 288 that
-/// RFC 4954 §4 calls sufficient and servers grant.
-pub const MAX_MESSAGE: usize = 9213;
 
 /// How much of a server's words about a refused token is kept.
 const MAX_DETAIL: usize = 512;

@@ -7,13 +7,24 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
+/// The hash that SCRAM rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hash {
+pub enum Hash {
+    /// SHA-1 (RFC 5802).
     Sha1,
+    /// SHA-256 (RFC 7677).
     Sha256,
 }
 
 impl Hash {
+    /// The mechanism without channel binding, which also names its stored keys.
+    pub(super) const fn scram_name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SCRAM-SHA-1",
+            Self::Sha256 => "SCRAM-SHA-256",
+        }
+    }
+
     pub(super) const fn len(self) -> usize {
         match self {
             Self::Sha1 => 20,

@@ -7,6 +7,12 @@
 use super::secret::{Response, Secret};
 use alloc::string::String;
 
+/// What servers ask for the name with, as a rule; some clients look for these very words.
+pub(super) const NAME_PROMPT: &[u8] = b"Username:";
+
+/// The same for the password.
+pub(super) const PASSWORD_PROMPT: &[u8] = b"Password:";
+
 /// What is still to be asked.
 #[derive(Clone, Debug)]
 pub(super) enum Client {

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use base64ct::{Base64, Encoding};
 use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -14,6 +15,13 @@ impl Secret {
     /// Takes `text` over; it is not copied.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
+    }
+
+    /// The parts, one behind the other. The room is reserved first, so that no half of it is left behind in memory.
+    pub(super) fn concat(parts: &[&str]) -> Self {
+        let mut all = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        parts.iter().for_each(|part| all.push_str(part));
+        Self(all)
     }
 
     /// The secret itself.
@@ -48,7 +56,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What the client says, before base64. It may hold a secret, so it is zeroized when dropped and never shown.
+/// What one side says to the other, before base64. It may hold a secret, so it is zeroized when dropped and never shown.
 #[derive(Clone)]
 pub struct Response(Zeroizing<Vec<u8>>);
 
@@ -111,6 +119,19 @@ impl Key {
 
     pub(super) fn as_mut_bytes(&mut self) -> &mut [u8] {
         &mut self.0
+    }
+
+    pub(super) fn from_base64(text: &str) -> Option<Self> {
+        // There is room for what any text of this length may say.
+        let mut buffer = Self::zeros(text.len());
+        let bytes = Base64::decode(text, buffer.as_mut_bytes()).ok()?;
+        Some(Self::new(bytes))
+    }
+
+    pub(super) fn to_base64(&self) -> Secret {
+        let mut buffer = Self::zeros(Base64::encoded_len(self.as_bytes()));
+        let text = Base64::encode(self.as_bytes(), buffer.as_mut_bytes()).expect("the buffer has the output's length");
+        Secret::new(text)
     }
 
     /// Whether `other` is the same, in a time that does not tell where they differ.

@@ -78,7 +78,7 @@ impl Progress {
             let visible = bytes.len().min(limits.bytes);
             let line_limit = self.line_start.saturating_add(limits.line);
             let line = bytes.get(self.line_start..visible.min(line_limit)).unwrap_or_default();
-            if self.lines == limits.lines && self.line_start < bytes.len() {
+            if self.lines == limits.lines && self.line_start < visible {
                 let what = format!("the server's reply has more than {} lines", limits.lines);
                 return Err(Error::new(ErrorCode::LimitReplyLines, what));
             }

@@ -130,8 +130,8 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Submit this message.
-    Submit(usize),
+    /// Submit these messages. The first step of each dialogue is this one, if only with none.
+    Submit(Vec<usize>),
     /// Cancel this message.
     Abort(usize),
     /// Send a command of the user.

@@ -176,7 +176,7 @@ impl Header {
 
     /// In which line a message begins.
     pub(super) fn line_of(&self, message: usize) -> usize {
-        self.lines.get(message).copied().unwrap_or(0)
+        self.lines.get(message).copied().unwrap_or(1)
     }
 
     pub(super) fn server_name(&self) -> &str {

@@ -1,6 +1,6 @@
 //! A host without a network: it does what the machine asks, and keeps what there is to see.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use okuru_core::client::{self, Connection, MessageId, Output};
@@ -39,6 +39,8 @@ pub(super) struct Host<'a> {
     waiting: VecDeque<usize>,
     keeps_back: bool,
     submitted: usize,
+    /// Those that were submitted when it was over already.
+    pub(super) too_late: BTreeSet<usize>,
     /// It is to quit once these have been submitted.
     quitting: bool,
     /// What is to be read of which message, where the dialogue itself hands it in.
@@ -72,6 +74,7 @@ impl<'a> Host<'a> {
             waiting: VecDeque::new(),
             keeps_back: false,
             submitted: 0,
+            too_late: BTreeSet::new(),
             quitting: false,
             asked: BTreeMap::new(),
             unwritten: Vec::new(),
@@ -95,11 +98,8 @@ impl<'a> Host<'a> {
     pub(super) fn act(&mut self, action: &Action) -> Result<(), String> {
         let now = self.now;
         match action {
-            Action::Submit(message) => {
-                if !self.keeps_back {
-                    self.submit(*message)?;
-                }
-            }
+            Action::Submit(_) if self.keeps_back => {}
+            Action::Submit(messages) => messages.iter().try_for_each(|message| self.submit(*message))?,
             Action::Abort(message) => self.connection.abort(MessageId(*message as u64)),
             Action::Command { verb, argument } => {
                 self.connection.command(engine::query(verb, argument.as_deref())?);
@@ -151,6 +151,9 @@ impl<'a> Host<'a> {
     fn submit(&mut self, message: usize) -> Result<(), String> {
         let id = self.connection.submit(engine::message(&self.dialogue.messages[message], &self.contents[message])?);
         self.submitted += 1;
+        if self.closed.is_some() {
+            self.too_late.insert(message);
+        }
         match id {
             MessageId(id) if id == message as u64 => Ok(()),
             id => Err(format!("message {message} was given the number {id:?}")),
@@ -301,6 +304,16 @@ impl<'a> Host<'a> {
         if event.is_always_told() || self.dialogue.steps.iter().any(is_told) {
             self.told.push_back(Told::Event(event));
         }
+    }
+
+    /// All that there is to see of it. Two machines that look the same do the same.
+    pub(super) fn looks(&self) -> String {
+        let Self { connection, now, said, told, outcomes, closed, deadline, asked, unwritten, room, witness, .. } =
+            self;
+        format!(
+            "{connection:?} {now:?} {said:?} {told:?} {outcomes:?} {closed:?} {deadline:?} {asked:?} {unwritten:?} {room:?} \
+             {witness:?}"
+        )
     }
 
     /// What holds at any time, whatever the server did.

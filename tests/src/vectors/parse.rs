@@ -123,11 +123,8 @@ impl Parser {
             "written" => return self.written(number, rest),
             "handshake" => return self.handshake(number, rest),
             "submit" => {
-                for message in rest.split_whitespace() {
-                    let message = self.message(message)?;
-                    self.push(number, Action::Submit(message));
-                }
-                return Ok(());
+                let messages = rest.split_whitespace().map(|message| self.message(message));
+                Action::Submit(messages.collect::<Result<_, _>>()?)
             }
             "=" => results::result(rest, self.header.messages())?,
             "*" => Action::Event(told(rest)?),
@@ -233,23 +230,18 @@ impl Parser {
 
     fn finish(self, name: &str, source: &str) -> Result<Dialogue, String> {
         let Self { header, steps: told, .. } = self;
-        let submitted: Vec<usize> = told
+        let late: Vec<usize> = told
             .iter()
-            .filter_map(|step| if let Action::Submit(message) = step.action { Some(message) } else { None })
+            .filter_map(|step| if let Action::Submit(messages) = &step.action { Some(messages) } else { None })
+            .flatten()
+            .copied()
             .collect();
-        let mut steps: Vec<Step> = (0..header.messages().len())
-            .filter(|message| !submitted.contains(message))
-            .map(|message| Step { line: header.line_of(message), action: Action::Submit(message) })
-            .collect();
-        if steps
-            .iter()
-            .chain(&told)
-            .filter(|step| matches!(step.action, Action::Submit(_)))
-            .enumerate()
-            .any(|(index, step)| step.action != Action::Submit(index))
-        {
+        let all = 0..header.messages().len();
+        let early: Vec<usize> = all.clone().filter(|message| !late.contains(message)).collect();
+        if !early.iter().chain(&late).copied().eq(all) {
             return Err("messages have to be submitted in their order, each once".into());
         }
+        let mut steps = vec![Step { line: header.line_of(0), action: Action::Submit(early) }];
         steps.extend(told);
         results::check_all_told(&steps, header.messages())?;
         header.finish(name, source, steps)

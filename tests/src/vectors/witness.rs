@@ -70,10 +70,14 @@ struct Recipient {
     answer: Option<u16>,
 }
 
-/// The code of a reply's last line, if it is one.
-fn reply_code(line: &[u8]) -> Option<u16> {
-    let (code, rest) = line.split_at_checked(3)?;
-    let is_reply = matches!(rest.first(), Some(b' ' | b'\r' | b'\n')) && !rest.contains(&0);
+/// The code of a reply, if it is one: the same in all lines.
+fn reply_code(reply: &[u8]) -> Option<u16> {
+    let mut lines = reply.split_inclusive(|&byte| byte == b'\n').map(|line| line.split_at_checked(3));
+    let (code, _) = lines.clone().next()??;
+    let is_line = |(other, rest): (&[u8], &[u8])| {
+        other == code && matches!(rest.first(), Some(b' ' | b'-' | b'\r' | b'\n')) && !rest.contains(&0)
+    };
+    let is_reply = lines.all(|line| line.is_some_and(is_line));
     std::str::from_utf8(code).ok().filter(|_| is_reply)?.parse().ok()
 }
 
@@ -191,10 +195,9 @@ impl Witness {
     pub(super) fn heard(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.half_heard.push(byte);
-            let begin = self.half_heard.iter().rev().skip(1).position(|&byte| byte == b'\n');
-            let line = self.half_heard.len() - begin.map_or(self.half_heard.len(), |begin| begin + 1);
-            if byte == b'\n' && self.half_heard.get(line + 3) != Some(&b'-') {
-                match reply_code(&self.half_heard[line..]) {
+            let line = self.half_heard.split_inclusive(|&byte| byte == b'\n').next_back().unwrap_or_default();
+            if byte == b'\n' && line.get(3) != Some(&b'-') {
+                match reply_code(&self.half_heard) {
                     Some(code) if !self.lost => self.reply(code),
                     _ => self.lost = true,
                 }
@@ -218,6 +221,8 @@ impl Witness {
             Due::Rcpt(t, r) => self.transactions[t].recipients[r].code = Some(code),
             Due::Data(_) if (300..400).contains(&code) => self.mode = Mode::Dotted,
             Due::Data(t) => self.transactions[t].refused = true,
+            // Neither yes nor no.
+            Due::Content(_) if (300..400).contains(&code) => self.lost = true,
             Due::Content(t) if self.lmtp => {
                 let mut taken = self.transactions[t].recipients.iter_mut().filter(|r| r.code.is_some_and(is_positive));
                 if let Some(recipient) = taken.find(|recipient| recipient.answer.is_none()) {

@@ -1,0 +1,66 @@
+//! A connected socket of tokio's, as the shared code wants it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use crate::transport::Transport;
+
+/// A connected socket.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let polled = match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+        };
+        polled.map_ok(|()| buffer.filled().len())
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match (self, buffers) {
+            (Self::Tcp(stream), [buffer]) => Pin::new(stream).poll_write(context, buffer),
+            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(context, buffers),
+            #[cfg(unix)]
+            (Self::Unix(stream), [buffer]) => Pin::new(stream).poll_write(context, buffer),
+            #[cfg(unix)]
+            (Self::Unix(stream), _) => Pin::new(stream).poll_write_vectored(context, buffers),
+        }
+    }
+}
+
+/// A socket within a task: whatever can't be done now wakes the task when it can.
+pub(super) struct InTask<'a, 'b> {
+    pub(super) stream: &'a mut Stream,
+    pub(super) context: &'a mut Context<'b>,
+}
+
+impl Transport for InTask<'_, '_> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        ready(self.stream.poll_read(self.context, buffer))
+    }
+
+    fn try_write(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        ready(self.stream.poll_write(self.context, buffers))
+    }
+}
+
+fn ready(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}

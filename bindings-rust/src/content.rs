@@ -1,0 +1,203 @@
+//! The content of a message, wherever it comes from.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
+#[cfg(feature = "tokio")]
+use std::pin::Pin;
+
+use bytes::Bytes;
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncRead;
+
+/// The content of a message: header, empty line and body, as RFC 5322 has them.
+///
+/// It is made from what is in memory already by [`From`], and is then not copied. What is not canonical (a bare CR or LF)
+/// is mended on the way, see [`Newlines`](crate::Newlines).
+#[derive(Debug)]
+pub struct Content(pub(crate) Source);
+
+#[derive(Debug)]
+pub(crate) enum Source {
+    Held(Bytes),
+    /// Not opened yet.
+    File(PathBuf),
+    Stream {
+        reader: Reader,
+        size: Option<u64>,
+    },
+}
+
+pub(crate) enum Reader {
+    File(File),
+    Blocking(Box<dyn Read + Send>),
+    #[cfg(feature = "tokio")]
+    Async(Pin<Box<dyn AsyncRead + Send>>),
+    /// It is with the driver, which reads.
+    Lent,
+}
+
+/// A file of at most this size is read as a whole, so that what it needs is known before it is sent.
+const MOST_HELD: u64 = 1 << 20;
+
+impl Content {
+    /// The file at `path`. It is opened when its turn comes; a large one is never in memory as a whole.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Source::File(path.into()))
+    }
+
+    /// What `reader` gives, up to its end. With a `size` (in octets) a server can refuse what is too large before it is
+    /// sent; content that then turns out to have another size is not sent.
+    ///
+    /// The tokio client reads it on a thread for blocking work.
+    pub fn reader(reader: impl Read + Send + 'static, size: Option<u64>) -> Self {
+        Self(Source::Stream { reader: Reader::Blocking(Box::new(reader)), size })
+    }
+
+    /// What `reader` gives, up to its end; `size` as for [`reader`](Self::reader). Only for the tokio client.
+    #[cfg(feature = "tokio")]
+    pub fn async_reader(reader: impl AsyncRead + Send + 'static, size: Option<u64>) -> Self {
+        Self(Source::Stream { reader: Reader::Async(Box::pin(reader)), size })
+    }
+
+    /// Opens the file, if it is one. This blocks.
+    pub(crate) fn open(self) -> io::Result<Self> {
+        let Self(Source::File(path)) = self else {
+            return Ok(self);
+        };
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Ok(Self::reader(file, None));
+        }
+        if metadata.len() > MOST_HELD {
+            return Ok(Self(Source::Stream { reader: Reader::File(file), size: Some(metadata.len()) }));
+        }
+        let mut content = Vec::with_capacity(metadata.len() as usize);
+        file.read_to_end(&mut content)?;
+        Ok(content.into())
+    }
+}
+
+impl From<Bytes> for Content {
+    fn from(content: Bytes) -> Self {
+        Self(Source::Held(content))
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(content: Vec<u8>) -> Self {
+        Self(Source::Held(content.into()))
+    }
+}
+
+impl From<String> for Content {
+    fn from(content: String) -> Self {
+        Self(Source::Held(content.into()))
+    }
+}
+
+impl From<&'static [u8]> for Content {
+    fn from(content: &'static [u8]) -> Self {
+        Self(Source::Held(Bytes::from_static(content)))
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Content {
+    fn from(content: &'static [u8; N]) -> Self {
+        Self(Source::Held(Bytes::from_static(content)))
+    }
+}
+
+impl From<&'static str> for Content {
+    fn from(content: &'static str) -> Self {
+        Self(Source::Held(Bytes::from_static(content.as_bytes())))
+    }
+}
+
+impl Reader {
+    /// Whether it can be read again from its beginning.
+    pub(crate) fn is_rewindable(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Reads where the last read ended, or from the beginning. This blocks.
+    pub(crate) fn read(&mut self, rewind: bool, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = |reader: &mut dyn Read, buffer: &mut [u8]| loop {
+            match reader.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        };
+        match self {
+            Self::File(file) => {
+                if rewind {
+                    file.seek(SeekFrom::Start(0))?;
+                }
+                read(file, buffer)
+            }
+            Self::Lent => Ok(0),
+            Self::Blocking(_) if rewind => Err(io::ErrorKind::NotSeekable.into()),
+            Self::Blocking(reader) => read(reader, buffer),
+            #[cfg(feature = "tokio")]
+            Self::Async(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "an AsyncRead needs the tokio client")),
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8]) -> (tempfile::NamedTempFile, Content) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let content = Content::file(file.path());
+        (file, content)
+    }
+
+    #[test]
+    fn small_files_are_held_and_large_ones_are_not() {
+        let (_file, content) = file(b"Subject: x\r\n\r\n");
+        assert!(matches!(content.open(), Ok(Content(Source::Held(bytes))) if bytes == "Subject: x\r\n\r\n"));
+
+        let large = vec![b'x'; MOST_HELD as usize + 1];
+        let (_file, content) = file(&large);
+        let Ok(Content(Source::Stream { mut reader, size })) = content.open() else {
+            panic!("a large file is held");
+        };
+        assert_eq!(size, Some(MOST_HELD + 1));
+        assert!(reader.is_rewindable());
+        let mut buffer = vec![0; large.len()];
+        assert_eq!(reader.read(false, &mut buffer).unwrap(), large.len());
+        assert_eq!(reader.read(false, &mut buffer).unwrap(), 0);
+        assert_eq!(reader.read(true, &mut buffer).unwrap(), large.len());
+        assert!(buffer == large);
+    }
+
+    #[test]
+    fn what_is_no_file_can_not_be_opened() {
+        assert_eq!(Content::file("/nonexistent/x.eml").open().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(Content::file("/").open().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn a_reader_is_read_once() {
+        let Content(Source::Stream { mut reader, .. }) = Content::reader(&b"abc"[..], None) else {
+            panic!("a reader is a stream");
+        };
+        let mut buffer = [0; 8];
+        assert_eq!(reader.read(false, &mut buffer).unwrap(), 3);
+        assert!(!reader.is_rewindable() && reader.read(true, &mut buffer).is_err());
+    }
+}
