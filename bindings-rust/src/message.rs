@@ -43,7 +43,10 @@ impl Message {
         let envelope = Envelope {
             reverse_path: reverse_path(from)?,
             parameters: MailParameters::default(),
-            recipients: to.into_iter().map(|to| forward_path(to.as_ref()).map(Recipient::from)).collect::<Result<_, _>>()?,
+            recipients: to
+                .into_iter()
+                .map(|to| forward_path(to.as_ref()).map(Recipient::from))
+                .collect::<Result<_, _>>()?,
         };
         Ok(Self::with_envelope(envelope, content))
     }

@@ -14,7 +14,6 @@ use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode, Step};
 
 use self::socket::Socket;
-use crate::content::Content;
 use crate::courier::{Courier, Goal, Need};
 use crate::message::Message;
 use crate::options::Options;
@@ -131,10 +130,10 @@ impl Client {
             match self.courier.step(&mut self.socket, now) {
                 Need::Outcome(outcome) => return Some(outcome),
                 Need::Message => match messages.next() {
-                    Some(mut message) => {
-                        let content = std::mem::replace(&mut message.content, Content::from(""));
-                        self.courier.take(message, content.open(), now);
-                    }
+                    Some(mut message) => match message.content.open() {
+                        Ok(()) => self.courier.take(message, now),
+                        Err(error) => self.courier.take_unreadable(message, &error, now),
+                    },
                     None => self.courier.no_more(),
                 },
                 Need::Connection { until } => {
@@ -204,9 +203,7 @@ impl Client {
             self.buffer = vec![0; BUFFER];
         }
         let result = match &mut self.socket {
-            Some(socket) if writing => {
-                socket.wait_for_both(within).and_then(|()| socket.try_read(&mut self.buffer))
-            }
+            Some(socket) if writing => socket.wait_for_both(within).and_then(|()| socket.try_read(&mut self.buffer)),
             Some(socket) => socket.read(&mut self.buffer, within),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
