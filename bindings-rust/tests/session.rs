@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ fn each_recipient_has_its_own_outcome() {
             peer.expect("RCPT TO:<c@bar.com>", "550 5.1.1 no such user\r\n");
             peer.expect("RCPT TO:<d@bar.com>", "450 4.2.0 later\r\n");
             peer.expect("DATA", "354 go\r\n");
-            peer.content();
+            peer.content().unwrap();
             peer.say("250 ok\r\n");
         });
         let to = ["b@bar.com", "c@bar.com", "d@bar.com"];
@@ -104,10 +104,11 @@ fn without_a_connection_every_message_is_deferred() {
 
 #[test]
 fn a_server_that_never_answers_costs_the_time_that_was_allowed() {
-    // A backlog that is full: nobody accepts.
     let address = listen(|_, stream| {
-        thread::sleep(Duration::from_secs(3));
-        drop(stream);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(2));
+            drop(stream);
+        });
     });
     for kind in BOTH {
         let began = Instant::now();
@@ -137,7 +138,7 @@ fn a_session_that_was_closed_while_idle_costs_no_message() {
                         peer.expect(command, "250 ok\r\n");
                     }
                     peer.expect("DATA", "354 go\r\n");
-                    sender.send(peer.content()).unwrap();
+                    sender.send(peer.content().unwrap()).unwrap();
                     peer.say("250 ok\r\n");
                     peer.say(farewell);
                     drop(peer);
@@ -221,10 +222,10 @@ fn what_the_server_says_before_it_closes_counts() {
             peer.expect("MAIL", "250 ok\r\n");
             peer.expect("RCPT", "250 ok\r\n");
             peer.expect("DATA", "354 go\r\n");
-            assert!(peer.line().starts_with("xx"));
+            peer.0.read_exact(&mut [0; 1000]).unwrap();
             peer.say("552 5.3.4 too large\r\n");
         });
-        let outcome = Client::new(kind, options(address)).send(message("x".repeat(70).repeat(1 << 20)));
+        let outcome = Client::new(kind, options(address)).send(message("x".repeat(16 << 20)));
         assert_eq!(outcome.summary(), Summary::Rejected, "{kind:?} {outcome:?}");
         assert_eq!(outcome.reply.map(|reply| reply.code().as_u16()), Some(552));
     }
@@ -253,11 +254,11 @@ fn writing_does_not_wait_for_reading() {
                     answer.write_all(noise.as_bytes()).unwrap();
                 }
                 let content = if chunking == Chunking::Never {
-                    peer.content()
+                    peer.content().unwrap()
                 } else {
                     let size = peer.line().split(' ').nth(1).unwrap().parse().unwrap();
                     let mut content = vec![0; size];
-                    std::io::Read::read_exact(&mut peer.0, &mut content).unwrap();
+                    peer.0.read_exact(&mut content).unwrap();
                     content
                 };
                 sender.send(content.len()).unwrap();

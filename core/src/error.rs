@@ -5,6 +5,7 @@
 //! meaning; new ones may be added.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt;
 
 /// Defines [`ErrorCode`] from one table: variant, code, what the user can do.
@@ -241,8 +242,11 @@ impl fmt::Display for Step {
 /// An error: what happened, at which step, and what the user can do.
 ///
 /// [`Display`](fmt::Display) gives it as one sentence. Nothing in it is ever a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>); // one word, since every result and every outcome has room for one
+
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
     code: ErrorCode,
     step: Option<Step>,
     what: Cow<'static, str>,
@@ -250,40 +254,48 @@ pub struct Error {
 
 impl Error {
     /// An error whose sentence begins with `what`, a clause without a full stop and without secrets.
+    #[cold]
     pub fn new(code: ErrorCode, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, step: None, what: what.into() }
+        Self(Box::new(Inner { code, step: None, what: what.into() }))
     }
 
     /// The same error, known to have happened at `step`.
     #[must_use]
     pub fn at(mut self, step: Step) -> Self {
-        self.step = Some(step);
+        self.0.step = Some(step);
         self
     }
 
     /// The stable code.
     pub fn code(&self) -> ErrorCode {
-        self.code
+        self.0.code
     }
 
     /// Where it happened, if that is known.
     pub fn step(&self) -> Option<Step> {
-        self.step
+        self.0.step
     }
 
     /// What happened, without the step and the advice.
     pub fn what(&self) -> &str {
-        &self.what
+        &self.0.what
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        if let Some(step) = self.step {
+        f.write_str(self.what())?;
+        if let Some(step) = self.step() {
             write!(f, " ({step})")?;
         }
-        write!(f, "; {}.", self.code.advice())
+        write!(f, "; {}.", self.code().advice())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { code, step, what } = &*self.0;
+        f.debug_struct("Error").field("code", code).field("step", step).field("what", what).finish()
     }
 }
 

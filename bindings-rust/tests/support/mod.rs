@@ -3,13 +3,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use okuru::{Message, Options, Outcome};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -110,6 +111,11 @@ impl<S: Read + Write> Peer<S> {
         let _ = self.0.get_mut().write_all(text.as_bytes());
     }
 
+    /// Waits until something has come.
+    pub(crate) fn wait(&mut self) {
+        let _ = self.0.fill_buf();
+    }
+
     /// The next line without its end; empty where there is none.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
@@ -124,14 +130,15 @@ impl<S: Read + Write> Peer<S> {
         self.say(answer);
     }
 
-    /// Content up to the lone dot, as it was before dots were added.
-    pub(crate) fn content(&mut self) -> Vec<u8> {
+    /// Content up to the lone dot, as it was before dots were added; none where it does not end.
+    pub(crate) fn content(&mut self) -> Option<Vec<u8>> {
         let mut content = Vec::new();
         loop {
             let mut line = Vec::new();
-            assert!(self.0.read_until(b'\n', &mut line).unwrap() > 0, "the content does not end");
+            let _ = self.0.read_until(b'\n', &mut line);
             match line.as_slice() {
-                b".\r\n" => return content,
+                b"" => return None,
+                b".\r\n" => return Some(content),
                 line => content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line)),
             }
         }
@@ -162,7 +169,10 @@ impl<S: Read + Write> Peer<S> {
                 }
                 "DATA" => {
                     self.say("354 go\r\n");
-                    let _ = messages.send(self.content());
+                    let Some(content) = self.content() else {
+                        return false;
+                    };
+                    let _ = messages.send(content);
                     for _ in 0..if lmtp { recipients } else { 1 } {
                         self.say("250 2.0.0 queued as 4XyZ12\r\n");
                     }
@@ -178,6 +188,10 @@ impl<S: Read + Write> Peer<S> {
                         let _ = messages.send(std::mem::take(&mut chunks));
                         recipients = 0;
                     }
+                }
+                "RSET" => {
+                    (recipients, chunks) = (0, Vec::new());
+                    self.say("250 2.0.0 ok\r\n");
                 }
                 "STARTTLS" => {
                     self.say("220 go\r\n");
@@ -227,7 +241,10 @@ pub(crate) fn certificates() -> &'static Certificates {
 }
 
 pub(crate) fn issue() -> (String, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    static ISSUED: AtomicUsize = AtomicUsize::new(0);
     let mut params = CertificateParams::default();
+    let number = ISSUED.fetch_add(1, Ordering::Relaxed);
+    params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();

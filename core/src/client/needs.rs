@@ -9,8 +9,8 @@ use super::config::Chunking;
 use super::message::{Body, BodyDeclaration, Envelope, Message, SmtpUtf8};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
-    BodyType, Capabilities, DeliverByMode, ForwardPath, Framing, Hold, MailParameters, Mailbox, Newlines, ReversePath,
-    SizeLimit,
+    BodyType, Capabilities, ContentDeclaration, DeliverByMode, ForwardPath, Framing, Hold, Mailbox, Newlines,
+    ReversePath, SizeLimit,
 };
 
 /// What the connection is like.
@@ -27,10 +27,8 @@ pub(super) struct Ground<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) framing: Framing,
-    /// What MAIL declares beside what the user asked for.
-    size: Option<u64>,
-    body: Option<BodyType>,
-    pub(super) smtputf8: bool,
+    /// What MAIL declares, beside what the user asked for.
+    pub(super) declared: ContentDeclaration,
     /// Whether an octet above 127 in the content stops the message.
     pub(super) seven_bit: bool,
     /// How many octets the server takes.
@@ -50,9 +48,7 @@ impl Plan {
         let eight_bit_taken = ground.offered.eight_bit_mime() || smtputf8;
         let body = declare_body(message, ground, eight_bit_taken)?;
         Ok(Self {
-            size: declare_size(message, ground.offered)?,
-            body,
-            smtputf8,
+            declared: ContentDeclaration { size: declare_size(message, ground.offered)?, body, smtputf8 },
             framing: match body {
                 Some(BodyType::BinaryMime) => Framing::Binary,
                 _ if ground.prefers_bdat => Framing::Counted,
@@ -61,11 +57,6 @@ impl Plan {
             seven_bit: message.declaration == BodyDeclaration::SevenBit || !eight_bit_taken,
             size_limit: ground.offered.size().and_then(SizeLimit::octets),
         })
-    }
-
-    /// The parameters of MAIL.
-    pub(super) fn parameters(&self, asked: &MailParameters) -> MailParameters {
-        MailParameters { size: self.size, body: self.body, smtputf8: self.smtputf8, ..asked.clone() }
     }
 }
 
@@ -165,7 +156,7 @@ fn needs_smtputf8(message: &Message, offered: &Capabilities) -> Result<bool, Err
 }
 
 fn needs_utf8(mailbox: &Mailbox) -> bool {
-    !mailbox.local_part().is_ascii()
+    !mailbox.is_ascii() && !mailbox.local_part().is_ascii()
 }
 
 /// What was asked for by a parameter has to be offered.
@@ -178,12 +169,19 @@ fn check_extensions(envelope: &Envelope, ground: Ground<'_>) -> Result<(), Error
             .recipients
             .iter()
             .any(|recipient| recipient.parameters.notify.is_some() || recipient.parameters.orcpt.is_some());
-    require(dsn, offered.dsn(), "DSN")?;
-    require(asked.auth.is_some(), !offered.auth().is_empty(), "AUTH")?;
-    require(asked.requiretls, offered.requiretls(), "REQUIRETLS")?;
-    require(asked.deliver_by.is_some(), offered.deliver_by().is_some(), "DELIVERBY")?;
-    require(asked.hold.is_some(), offered.future_release().is_some(), "FUTURERELEASE")?;
-    require(asked.mt_priority.is_some(), offered.mt_priority().is_some(), "MT-PRIORITY")?;
+    let lacking = match offered {
+        _ if dsn && !offered.dsn() => Some("DSN"),
+        _ if asked.auth.is_some() && offered.auth().is_empty() => Some("AUTH"),
+        _ if asked.requiretls && !offered.requiretls() => Some("REQUIRETLS"),
+        _ if asked.deliver_by.is_some() && offered.deliver_by().is_none() => Some("DELIVERBY"),
+        _ if asked.hold.is_some() && offered.future_release().is_none() => Some("FUTURERELEASE"),
+        _ if asked.mt_priority.is_some() && offered.mt_priority().is_none() => Some("MT-PRIORITY"),
+        _ => None,
+    };
+    if let Some(extension) = lacking {
+        let what = format!("the message asks for {extension}, and the server does not offer it");
+        return Err(Error::new(ErrorCode::MessageNeedsExtension, what));
+    }
     if asked.requiretls && !verified_tls {
         let what = "the message requires TLS, and this connection has no verified TLS";
         return Err(Error::new(ErrorCode::SecurityTlsRequired, what));
@@ -204,14 +202,6 @@ fn check_extensions(envelope: &Envelope, ground: Ground<'_>) -> Result<(), Error
     {
         let what = format!("FUTURERELEASE asks for {} s, the server holds for {most}", interval.seconds());
         return Err(Error::new(ErrorCode::MessageParameterLimit, what));
-    }
-    Ok(())
-}
-
-fn require(asked: bool, offered: bool, extension: &'static str) -> Result<(), Error> {
-    if asked && !offered {
-        let what = format!("the message asks for {extension}, and the server does not offer it");
-        return Err(Error::new(ErrorCode::MessageNeedsExtension, what));
     }
     Ok(())
 }

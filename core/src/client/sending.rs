@@ -27,7 +27,7 @@ use super::transaction::{Consequence, Stage, Transaction};
 use super::wire::{Asked, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
-    Capabilities, ContentEncoder, ForwardPath, Framing, Limits, Reply, encode_bdat, encode_mail, encode_rcpt,
+    Capabilities, ContentEncoder, ForwardPath, Framing, Limits, Reply, encode_bdat, encode_mail_declaring, encode_rcpt,
 };
 
 /// How many chunks may wait for their replies.
@@ -124,12 +124,15 @@ impl Sender {
         if self.row.back().is_none_or(Transaction::is_said) {
             said = self.begin(now, wire, ground);
         }
+        let level = self.level;
         if let Some(last) = self.row.back_mut() {
-            while continue_transaction(last, self.level, now, wire) {
+            while continue_transaction(last, level, now, wire) {
                 said = true;
             }
+            if last.is_over() {
+                self.conclude(wire);
+            }
         }
-        self.conclude(wire);
         said
     }
 
@@ -140,7 +143,7 @@ impl Sender {
         };
         let consequence = front.answered(asked, reply);
         // What is broken is not over: it ends with the connection, for the reason that the connection ends.
-        if !matches!(consequence, Consequence::Broken(_)) {
+        if front.is_over() && !matches!(consequence, Consequence::Broken(_)) {
             self.conclude(wire);
         }
         consequence
@@ -243,9 +246,7 @@ impl Sender {
                 let Some(first) = self.row.front() else {
                     return true;
                 };
-                let turn = wire.shortest_turn().unwrap_or_default();
-                let grown = turn.as_micros() as u64 * self.in_flight.bytes_per_second / 1_000_000;
-                let most = self.in_flight.bytes.saturating_add(grown).min(self.in_flight.most_bytes);
+                let most = self.in_flight.octets(wire.shortest_turn());
                 self.row.len() < self.in_flight.messages && wire.said() - first.place < most
             }
         }
@@ -311,7 +312,7 @@ fn spent(of_what: &str) -> Error {
 /// Without SMTPUTF8 there is no way to name a mailbox outside ASCII. That stops the message if it is the sender, else
 /// only the recipient.
 fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
-    if plan.smtputf8 {
+    if plan.declared.smtputf8 {
         return Ok(());
     }
     if !job.message.envelope.reverse_path.is_ascii() {
@@ -380,12 +381,12 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
 }
 
 fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
-    let path = &this.job.message.envelope.reverse_path;
-    let parameters = this.plan.parameters(&this.job.message.envelope.parameters);
-    if this.plan.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Mail, |out| encode_mail(path, &parameters, out));
+    let (declared, envelope) = (this.plan.declared, &*this.job.message.envelope);
+    let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
+    if declared.smtputf8 || path.is_ascii() {
+        wire.command(now, Asked::Mail, |out| encode_mail_declaring(declared, path, parameters, out));
     } else if let Ok(path) = ascii_reverse_path(path) {
-        wire.command(now, Asked::Mail, |out| encode_mail(&path, &parameters, out));
+        wire.command(now, Asked::Mail, |out| encode_mail_declaring(declared, &path, parameters, out));
     }
     this.due += 1;
     this.job.progress = this.job.progress.max(Progress::Envelope);
@@ -393,20 +394,20 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
 }
 
 fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let job = &mut this.job;
-    let mut rest = job.standings.iter_mut().zip(&job.message.envelope.recipients).enumerate().skip(next);
-    let Some((index, (standing, recipient))) = rest.find(|(_, (standing, _))| matches!(standing, Standing::Waiting))
-    else {
+    let rest = this.job.standings.get(next..).unwrap_or_default();
+    let Some(skipped) = rest.iter().position(|standing| matches!(standing, Standing::Waiting)) else {
         this.stage = Stage::EnvelopeSaid;
         return;
     };
+    let index = next + skipped;
+    let recipient = &this.job.message.envelope.recipients[index];
     let (path, parameters) = (&recipient.path, &recipient.parameters);
-    if this.plan.smtputf8 || path.is_ascii() {
+    if this.plan.declared.smtputf8 || path.is_ascii() {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
     } else if let Ok(path) = ascii_forward_path(path) {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
     }
-    *standing = Standing::Asked;
+    this.job.standings[index] = Standing::Asked;
     this.due += 1;
     this.stage = Stage::Envelope { next: index + 1 };
 }

@@ -2,8 +2,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{
-    Argument, EhloName, ForwardPath, InitialResponse, MailParameters, MechanismName, RcptParameters, ReversePath,
-    decimal,
+    Argument, ContentDeclaration, EhloName, ForwardPath, InitialResponse, MailParameters, MechanismName,
+    RcptParameters, ReversePath, decimal,
 };
 
 /// A command of SMTP or LMTP (RFC 5321 section 4.1.1, RFC 2033, RFC 3030, RFC 3207, RFC 4954).
@@ -88,9 +88,20 @@ impl Command {
 
 /// Appends a MAIL command (RFC 5321 section 4.1.1.2).
 pub fn encode_mail(path: &ReversePath, parameters: &MailParameters, out: &mut Vec<u8>) {
+    encode_mail_declaring(parameters.declared(), path, parameters, out);
+}
+
+/// Appends a MAIL command that declares the content as `declared`, whatever `parameters` say of it.
+pub fn encode_mail_declaring(
+    declared: ContentDeclaration,
+    path: &ReversePath,
+    parameters: &MailParameters,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"MAIL FROM:");
     path.encode(out);
-    parameters.encode(out);
+    declared.encode(out);
+    parameters.encode_rest(out);
     out.extend_from_slice(CRLF);
 }
 

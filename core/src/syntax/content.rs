@@ -240,7 +240,7 @@ impl ContentEncoder {
                 continue;
             }
             for &byte in block {
-                if let Some(added) = self.added_before(byte, at)? {
+                if let Some(added) = self.added_before(byte, at - from)? {
                     self.emit_range(at - from, &mut emit);
                     emit(Piece::Added(added));
                     from = at;
@@ -287,7 +287,8 @@ impl ContentEncoder {
         found
     }
 
-    fn added_before(&self, byte: u8, at: usize) -> Result<Option<&'static [u8]>, BareNewline> {
+    /// What is missing before `byte`, which stands so many octets behind the offset.
+    fn added_before(&self, byte: u8, behind: usize) -> Result<Option<&'static [u8]>, BareNewline> {
         let dotted = self.framing == Framing::Dotted && byte == b'.';
         let added: &[u8] = match (self.last, byte) {
             (b'\r', b'\n') => return Ok(None),
@@ -299,7 +300,7 @@ impl ContentEncoder {
         };
         match self.newlines {
             Newlines::Fix => Ok(Some(added)),
-            Newlines::Refuse => Err(BareNewline { offset: self.offset + at as u64 }),
+            Newlines::Refuse => Err(BareNewline { offset: self.offset + behind as u64 }),
         }
     }
 
@@ -429,7 +430,7 @@ mod tests {
 
     #[test]
     fn bare_newlines_are_refused_where_asked() {
-        for (content, offset) in [(&b"ab\ncd"[..], 2), (b"ab\rcd", 3), (b"ab\r", 3), (b"\n", 0)] {
+        for (content, offset) in [(&b"ab\ncd"[..], 2), (b"ab\rcd", 3), (b"ab\r", 3), (b"\n", 0), (b".a\r\n.b\n", 6)] {
             let mut encoder = ContentEncoder::new(Framing::Dotted, Newlines::Refuse);
             let result = encoder.encode(content, 1000, |_| ()).and_then(|_| encoder.finish(|_| ()));
             assert_eq!(result, Err(BareNewline { offset }));

@@ -13,17 +13,16 @@ pub(super) fn parse(text: &str) -> Option<u64> {
 /// Appends `number`.
 pub(super) fn push(number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20]; // as many as u64::MAX has
-    let mut rest = number;
-    let mut length = 0;
-    for digit in digits.iter_mut().rev() {
+    let (mut rest, mut first) = (number, digits.len());
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
-        length += 1;
+        first = place;
         if rest == 0 {
             break;
         }
     }
-    out.extend(digits.iter().skip(digits.len() - length));
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -60,17 +60,17 @@ impl MailParameters {
 
     /// Appends each parameter behind a space; nothing if there are none.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        if let Some(size) = self.size {
-            out.extend_from_slice(b" SIZE=");
-            decimal::push(size, out);
-        }
-        if let Some(body) = self.body {
-            out.extend_from_slice(b" BODY=");
-            out.extend_from_slice(body.as_str().as_bytes());
-        }
-        if self.smtputf8 {
-            out.extend_from_slice(b" SMTPUTF8");
-        }
+        self.declared().encode(out);
+        self.encode_rest(out);
+    }
+
+    /// What is declared of the content.
+    pub(super) fn declared(&self) -> ContentDeclaration {
+        ContentDeclaration { size: self.size, body: self.body, smtputf8: self.smtputf8 }
+    }
+
+    /// As [`encode`](Self::encode), without what is declared of the content.
+    pub(super) fn encode_rest(&self, out: &mut Vec<u8>) {
         if let Some(ret) = self.ret {
             out.extend_from_slice(b" RET=");
             out.extend_from_slice(ret.as_str().as_bytes());
@@ -107,6 +107,34 @@ impl MailParameters {
         }
         for parameter in &self.other {
             parameter.encode(out);
+        }
+    }
+}
+
+/// What MAIL declares of the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ContentDeclaration {
+    /// SIZE (RFC 1870).
+    pub size: Option<u64>,
+    /// BODY (RFC 6152, RFC 3030).
+    pub body: Option<BodyType>,
+    /// SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+}
+
+impl ContentDeclaration {
+    /// Appends each parameter behind a space; nothing if there are none.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        if let Some(size) = self.size {
+            out.extend_from_slice(b" SIZE=");
+            decimal::push(size, out);
+        }
+        if let Some(body) = self.body {
+            out.extend_from_slice(b" BODY=");
+            out.extend_from_slice(body.as_str().as_bytes());
+        }
+        if self.smtputf8 {
+            out.extend_from_slice(b" SMTPUTF8");
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct Mailbox {
     text: Box<str>,
     /// Where the @ stands that divides it: a quoted local part may hold others.
     at: usize,
+    /// Found once, since it is asked for with each message.
+    is_ascii: bool,
 }
 
 impl Mailbox {
@@ -52,7 +54,7 @@ impl Mailbox {
 
     /// Whether it can go to a server without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
-        self.text.is_ascii()
+        self.is_ascii
     }
 
     /// The same mailbox for a server without SMTPUTF8: its domain with A-labels. One in ASCII is not changed.
@@ -121,7 +123,7 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, Mailbox> {
             text.into_boxed_str()
         }
     };
-    Ok((rest, Mailbox { text, at }))
+    Ok((rest, Mailbox { is_ascii: text.is_ascii(), text, at }))
 }
 
 /// RFC 5321 section 4.5.3.1.1.

@@ -92,7 +92,7 @@ impl ForwardPath {
 
     /// Whether it can go to a server without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
-        self.as_str().is_ascii()
+        self.mailbox().is_none_or(Mailbox::is_ascii)
     }
 
     /// Appends it with angle brackets.

@@ -117,6 +117,8 @@ fn bounds_are_exact() {
         ("250-45678901ab\r\n250-45678901ab\r\n250 45\r\n", None),
         ("250-45678901ab\r\n250-45678901ab\r\n250 456\r\n", Some(ErrorCode::LimitReplyBytes)),
         ("250-45678901ab\r\n250-45678901ab\r\n250 45678901abc\r\n", Some(ErrorCode::LimitReplyBytes)),
+        // Both bounds at once.
+        ("250-45678901ab\r\n250-45678901ab\r\n250-45\r\n250 x\r\n", Some(ErrorCode::LimitReplyBytes)),
         // What comes first counts.
         ("250 45678901abc\r\r\r", Some(ErrorCode::LimitReplyLine)),
         ("250 45678901abcd\0", Some(ErrorCode::LimitReplyLine)),
