@@ -43,6 +43,9 @@ pub(super) struct Sender {
     chunking: Chunking,
     in_flight: InFlight,
     limits: Limits,
+    /// RSET stands between content and what follows it in the same write: without it the submission service of Dovecot
+    /// 2.3, which is known by its BURL, dies of the RCPT.
+    resets_behind_content: bool,
     /// Those of the recipients that were named, where the server counts them.
     domains: BTreeSet<String>,
     submitted: u64,
@@ -64,6 +67,7 @@ impl Sender {
             chunking: config.chunking,
             in_flight: config.in_flight,
             limits: Limits::default(),
+            resets_behind_content: false,
             domains: BTreeSet::new(),
             submitted: 0,
             begun: 0,
@@ -82,6 +86,7 @@ impl Sender {
     /// Learns what the server offers.
     pub(super) fn learn(&mut self, offered: &Capabilities, wanted: Pipelining) {
         self.limits = offered.limits();
+        self.resets_behind_content = offered.keyword("BURL").is_some();
         self.level = match wanted {
             _ if !offered.pipelining() => Pipelining::None,
             // LMTP answers the content once for each recipient that was taken: how many is to be known by then.
@@ -195,9 +200,10 @@ impl Sender {
         }
         // At `streaming` nobody knows yet whether the transaction before went well: should it be refused in any part,
         // what follows must not become a part of it.
-        let streaming = self.level == Pipelining::Streaming && !self.row.is_empty();
+        let resets = self.level == Pipelining::Streaming || self.resets_behind_content;
+        let unanswered = resets && !self.row.is_empty();
         let before = self.row.back().is_some_and(Transaction::needs_reset);
-        if streaming || before || self.needs_reset {
+        if unanswered || before || self.needs_reset {
             self.needs_reset = false;
             wire.command(now, Asked::Rset, |out| out.extend_from_slice(b"RSET\r\n"));
             if self.level == Pipelining::None {

@@ -62,6 +62,7 @@ pub(super) struct Transaction {
     /// Whether the outcome has been told already, since the user cancelled.
     pub(super) cancelled: bool,
     mail: Mail,
+    content_refused: bool,
     /// Which recipient the next reply to RCPT is about, or one before it.
     answering: usize,
     lmtp: bool,
@@ -78,6 +79,7 @@ impl Transaction {
             behind_content,
             cancelled: false,
             mail: Mail::Unanswered,
+            content_refused: false,
             answering: 0,
             lmtp,
         }
@@ -95,8 +97,11 @@ impl Transaction {
 
     /// Whether the server may still hold this transaction open once its replies have come, so that RSET has to stand
     /// before the next.
+    ///
+    /// A refused content ends it (RFC 5321 §4.1.1.4), but not for Postfix 3.7, where a restriction at the end of the
+    /// data refuses it.
     pub(super) fn needs_reset(&self) -> bool {
-        matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
+        self.content_refused || matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
     }
 
     /// Whether MAIL was refused since it came behind content that had not been answered yet: some servers throw away, or
@@ -219,7 +224,10 @@ impl Transaction {
         match reply.severity() {
             _ if self.lmtp => self.job.end_next_taken(reply),
             Severity::Completion => self.job.accept(reply),
-            _ => self.job.refuse(reply, Step::EndOfContent),
+            _ => {
+                self.content_refused = true;
+                self.job.refuse(reply, Step::EndOfContent);
+            }
         }
     }
 }
