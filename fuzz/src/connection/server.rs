@@ -437,6 +437,8 @@ impl Server {
                 return if is_taken(code) { Then::Closes } else { then };
             }
             What::Chunk(transaction) => self.transactions[transaction].chunk_refused |= is_refused(code),
+            // That is no answer.
+            What::Content(..) if is_go_on => {}
             What::Content(transaction, None) => self.transactions[transaction].answer = Some(code),
             What::Content(transaction, Some(named)) => {
                 self.transactions[transaction].named[named].answer = Some(code);
@@ -444,7 +446,8 @@ impl Server {
             What::Greeting | What::Hello { .. } | What::StartTls | What::Rset | What::Query | What::Quit => {}
         }
         match what {
-            What::Auth | What::Query => then,
+            // RSET may be a query of the user.
+            What::Auth | What::Query | What::Rset => then,
             What::Quit => Then::Closes,
             _ if is_go_on => Then::Closes,
             _ => then,

@@ -110,8 +110,11 @@ impl Transaction {
         self.named.iter().any(|named| named.recipient == recipient)
     }
 
-    /// Which of the named were taken.
+    /// Which of the named were taken: none without a sender.
     pub(super) fn taken(&self) -> Vec<usize> {
+        if self.mail.is_some_and(is_refused) {
+            return Vec::new();
+        }
         (0..self.named.len()).filter(|&index| self.named[index].code.is_some_and(is_taken)).collect()
     }
 
