@@ -42,7 +42,18 @@ impl Connection {
         }
     }
 
-    pub(super) fn greeted(&mut self, reply: Reply, now: Duration) {
+    /// A reply has come to what is said before the first message. `unread`: there are more bytes behind it.
+    #[cold]
+    pub(super) fn opening_answered(&mut self, asked: Asked, reply: Reply, unread: bool, now: Duration) {
+        match asked {
+            Asked::Greeting => self.greeted(reply, now),
+            Asked::Hello => self.hello_answered(reply, now),
+            Asked::StartTls => self.start_tls_answered(reply, unread, now),
+            _ => self.auth_answered(reply, now),
+        }
+    }
+
+    fn greeted(&mut self, reply: Reply, now: Duration) {
         let severity = reply.severity();
         if severity == Severity::Completion {
             self.wire.event(Event::Greeting(reply));
@@ -54,7 +65,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn hello_answered(&mut self, reply: Reply, now: Duration) {
+    fn hello_answered(&mut self, reply: Reply, now: Duration) {
         let esmtp = !self.said_helo;
         match reply.severity() {
             Severity::Completion => {
@@ -72,7 +83,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn start_tls_answered(&mut self, reply: Reply, unread: bool, now: Duration) {
+    fn start_tls_answered(&mut self, reply: Reply, unread: bool, now: Duration) {
         match reply.severity() {
             // CVE-2011-0411: what came before TLS must not be taken for what comes inside it.
             Severity::Completion if unread => self.injected(),
@@ -112,7 +123,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn auth_answered(&mut self, reply: Reply, now: Duration) {
+    fn auth_answered(&mut self, reply: Reply, now: Duration) {
         let Phase::Auth(auth) = &mut self.phase else {
             return;
         };

@@ -124,12 +124,15 @@ impl Sender {
         if self.row.back().is_none_or(Transaction::is_said) {
             said = self.begin(now, wire, ground);
         }
+        let level = self.level;
         if let Some(last) = self.row.back_mut() {
-            while continue_transaction(last, self.level, now, wire) {
+            while continue_transaction(last, level, now, wire) {
                 said = true;
             }
+            if last.is_over() {
+                self.conclude(wire);
+            }
         }
-        self.conclude(wire);
         said
     }
 
@@ -140,7 +143,7 @@ impl Sender {
         };
         let consequence = front.answered(asked, reply);
         // What is broken is not over: it ends with the connection, for the reason that the connection ends.
-        if !matches!(consequence, Consequence::Broken(_)) {
+        if front.is_over() && !matches!(consequence, Consequence::Broken(_)) {
             self.conclude(wire);
         }
         consequence
@@ -243,9 +246,7 @@ impl Sender {
                 let Some(first) = self.row.front() else {
                     return true;
                 };
-                let turn = wire.shortest_turn().unwrap_or_default();
-                let grown = turn.as_micros() as u64 * self.in_flight.bytes_per_second / 1_000_000;
-                let most = self.in_flight.bytes.saturating_add(grown).min(self.in_flight.most_bytes);
+                let most = self.in_flight.octets(wire.shortest_turn());
                 self.row.len() < self.in_flight.messages && wire.said() - first.place < most
             }
         }
@@ -393,20 +394,20 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
 }
 
 fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let job = &mut this.job;
-    let mut rest = job.standings.iter_mut().zip(&job.message.envelope.recipients).enumerate().skip(next);
-    let Some((index, (standing, recipient))) = rest.find(|(_, (standing, _))| matches!(standing, Standing::Waiting))
-    else {
+    let rest = this.job.standings.get(next..).unwrap_or_default();
+    let Some(skipped) = rest.iter().position(|standing| matches!(standing, Standing::Waiting)) else {
         this.stage = Stage::EnvelopeSaid;
         return;
     };
+    let index = next + skipped;
+    let recipient = &this.job.message.envelope.recipients[index];
     let (path, parameters) = (&recipient.path, &recipient.parameters);
     if this.plan.declared.smtputf8 || path.is_ascii() {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
     } else if let Ok(path) = ascii_forward_path(path) {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
     }
-    *standing = Standing::Asked;
+    this.job.standings[index] = Standing::Asked;
     this.due += 1;
     this.stage = Stage::Envelope { next: index + 1 };
 }

@@ -128,7 +128,9 @@ impl Transaction {
 
     /// Ends what has no outcome yet. To be called when it is over.
     pub(super) fn conclude(&mut self) {
-        if let Mail::Refused(reply) = &self.mail {
+        if let Mail::Refused(reply) = &self.mail
+            && !self.came_too_early()
+        {
             self.job.refuse(reply.clone(), Step::Mail);
         }
     }
@@ -157,20 +159,19 @@ impl Transaction {
     }
 
     fn rcpt_answered(&mut self, reply: Reply) {
-        let taken = self.job.taken();
-        let asked = self.job.standings.iter_mut().enumerate().skip(self.answering);
-        let Some((index, standing)) = asked.into_iter().find(|(_, standing)| matches!(standing, Standing::Asked))
-        else {
+        let mut rest = self.job.standings.iter().enumerate().skip(self.answering);
+        let Some((index, _)) = rest.find(|(_, standing)| matches!(standing, Standing::Asked)) else {
             return;
         };
         self.answering = index + 1;
         if matches!(self.mail, Mail::Refused(_)) {
             return;
         }
-        *standing = match reply.severity() {
+        let is_other_taken = || self.job.is_any(|standing| matches!(standing, Standing::Taken(_)));
+        self.job.standings[index] = match reply.severity() {
             Severity::Completion => Standing::Taken(reply),
             // Nobody can be one too many where nobody was taken.
-            _ if taken > 0 && is_too_many_recipients(&reply) => match can_be_split(&self.job.message) {
+            _ if is_too_many_recipients(&reply) && is_other_taken() => match can_be_split(&self.job.message) {
                 true => Standing::Later,
                 false => ended(State::Deferred, Some(reply), None),
             },
