@@ -20,6 +20,7 @@ pub(super) fn outcome(server: &Server, letter: &Letter, outcome: &Outcome) {
             accepted: transactions.iter().any(|it| it.was_accepted(index)),
             open: transactions.iter().any(|it| it.is_open(index, server.written)),
             said: transactions.iter().any(|it| it.is_open(index, server.said)),
+            early: transactions.last().is_some_and(|it| it.came_too_early()),
         };
         truth.judge(recipient, number, index);
     }
@@ -55,6 +56,8 @@ struct Truth {
     open: bool,
     /// The same, once what has been said will have been written.
     said: bool,
+    /// It did not take the last transaction only since it came too early.
+    early: bool,
 }
 
 impl Truth {
@@ -74,7 +77,10 @@ impl Truth {
             State::Deferred => {
                 !self.accepted && !self.open && code.is_none_or(|code| (400..500).contains(&code) || code == 552)
             }
-            State::Rejected => !self.accepted && !self.open && code.is_none_or(|code| code >= 500),
+            State::Rejected => {
+                let early = self.early && code == Some(503);
+                !self.accepted && !self.open && !early && code.is_none_or(|code| code >= 500)
+            }
         };
         assert!(is_true, "message {message}, recipient {index}: {recipient:?}, but {self:?}");
         if recipient.state == State::Rejected && code.is_none() {

@@ -303,7 +303,8 @@ impl Server {
             let refused = self.transactions[open].mail.is_some_and(is_refused);
             assert!(refused, "MAIL was said within a transaction");
         }
-        let transaction = Transaction::begin(rest);
+        let mut transaction = Transaction::begin(rest);
+        transaction.behind_content = self.due.iter().any(|due| matches!(due.what, What::Content(..)));
         transaction.check_parameters(rest, &self.offered, self.tls == Some(true));
         self.open = Some(self.transactions.len());
         self.transactions.push(transaction);
