@@ -110,6 +110,11 @@ impl Transaction {
         self.behind_content && !self.cancelled && matches!(&self.mail, Mail::Refused(reply) if reply.code() == 503)
     }
 
+    /// Whether MAIL was refused, so that the server has no transaction to which content could belong.
+    pub(super) fn has_no_sender(&self) -> bool {
+        matches!(self.mail, Mail::Refused(_))
+    }
+
     /// How many replies the end of the content brings: from LMTP one for each recipient that was taken (RFC 2033 §4.2).
     pub(super) fn final_replies(&self) -> usize {
         if self.lmtp { self.job.taken() } else { 1 }
@@ -131,7 +136,7 @@ impl Transaction {
         Consequence::None
     }
 
-    /// Ends what has no outcome yet. To be called when it is over.
+    /// Ends what has no outcome yet, if MAIL was refused. To be called when no more of it is going to be known.
     pub(super) fn conclude(&mut self) {
         if let Mail::Refused(reply) = &self.mail
             && !self.came_too_early()
