@@ -57,34 +57,34 @@ impl Job {
     }
 
     /// The reply to the content: it is accepted for everybody whom the server had taken.
-    pub(super) fn accept(&mut self, reply: Reply) {
+    pub(super) fn accept(&mut self, reply: &Reply) {
         for standing in &mut self.standings {
             *standing = match core::mem::replace(standing, Standing::Later) {
                 Standing::Taken(reply) => ended(State::Accepted, Some(reply), None),
                 other => other,
             };
         }
-        self.reply = Some(reply);
+        self.reply = Some(reply.clone());
     }
 
     /// LMTP's reply to the content for one recipient.
-    pub(super) fn end_next_taken(&mut self, reply: Reply) {
+    pub(super) fn end_next_taken(&mut self, reply: &Reply) {
         if let Some(standing) = self.standings.iter_mut().find(|standing| matches!(standing, Standing::Taken(_))) {
-            *standing = ended(state_after(&reply), Some(reply.clone()), None);
+            *standing = ended(state_after(reply), Some(reply.clone()), None);
         }
-        self.reply = Some(reply);
+        self.reply = Some(reply.clone());
     }
 
     /// The message as a whole was refused: that is the outcome of everybody who has none yet.
-    pub(super) fn refuse(&mut self, reply: Reply, step: Step) {
-        let state = state_after(&reply);
+    pub(super) fn refuse(&mut self, reply: &Reply, step: Step) {
+        let state = state_after(reply);
         for standing in &mut self.standings {
             if !matches!(standing, Standing::Ended(_)) {
                 *standing = ended(state, Some(reply.clone()), None);
             }
         }
-        self.error = Some(refusal(&reply).at(step));
-        self.reply = Some(reply);
+        self.error = Some(refusal(reply).at(step));
+        self.reply = Some(reply.clone());
     }
 
     /// Everybody who has no outcome yet gets this one; only who has not been named to the server yet can't be `unknown`.
@@ -101,6 +101,15 @@ impl Job {
         self.error.get_or_insert_with(|| error.clone());
         if self.reply.is_none() {
             self.reply = reply.cloned();
+        }
+    }
+
+    /// As if its transaction had never begun.
+    pub(super) fn forget(&mut self) {
+        for standing in &mut self.standings {
+            if matches!(standing, Standing::Asked | Standing::Taken(_)) {
+                *standing = Standing::Waiting;
+            }
         }
     }
 

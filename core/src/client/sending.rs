@@ -137,7 +137,7 @@ impl Sender {
     }
 
     /// Takes the reply to a command of the transaction at the front.
-    pub(super) fn answered(&mut self, asked: Asked, reply: Reply, wire: &mut Wire) -> Consequence {
+    pub(super) fn answered(&mut self, asked: Asked, reply: &Reply, wire: &mut Wire) -> Consequence {
         let Some(front) = self.row.front_mut() else {
             return Consequence::None;
         };
@@ -158,21 +158,25 @@ impl Sender {
 
     /// Takes away what is over at the front of the row.
     pub(super) fn conclude(&mut self, wire: &mut Wire) {
-        while let Some(mut over) = self.row.pop_front_if(|front| front.is_over()) {
+        while let Some(over) = self.row.front_mut().filter(|front| front.is_over()) {
             self.needs_reset |= over.needs_reset();
-            if over.came_too_early() {
-                self.reduce(wire);
-                self.queue.push_front(over.into_fresh_job());
-                continue;
-            }
-            over.conclude();
-            if over.cancelled {
-                continue;
-            }
-            if over.job.is_any(|standing| matches!(standing, Standing::Later)) {
-                self.queue.push_front(over.job);
+            let too_early = over.came_too_early();
+            if too_early {
+                over.job.forget();
             } else {
-                self.tell(over.job, wire);
+                over.conclude();
+            }
+            let again = too_early || over.job.is_any(|standing| matches!(standing, Standing::Later));
+            let Some(Transaction { job, cancelled, .. }) = self.row.pop_front() else {
+                return;
+            };
+            if too_early {
+                self.reduce(wire);
+            }
+            match again {
+                _ if cancelled => {}
+                true => self.queue.push_front(job),
+                false => self.tell(job, wire),
             }
         }
     }
