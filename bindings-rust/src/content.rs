@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use okuru_core::syntax::Inspection;
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncRead;
 
@@ -20,7 +21,7 @@ pub struct Content(pub(crate) Source);
 
 #[derive(Debug)]
 pub(crate) enum Source {
-    Held(Bytes),
+    Held(Bytes, Inspection),
     /// Not opened yet.
     File(PathBuf),
     Stream {
@@ -61,6 +62,15 @@ impl Content {
         Self(Source::Stream { reader: Reader::Async(Box::pin(reader)), size })
     }
 
+    /// The same content once more, if it is in memory or a file. What is in memory is shared, and not looked at again.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Source::Held(content, inspection) => Some(Self(Source::Held(content.clone(), *inspection))),
+            Source::File(path) => Some(Self(Source::File(path.clone()))),
+            Source::Stream { .. } => None,
+        }
+    }
+
     /// Opens the file, if it is one. This blocks.
     pub(crate) fn open(self) -> io::Result<Self> {
         let Self(Source::File(path)) = self else {
@@ -85,37 +95,38 @@ impl Content {
 
 impl From<Bytes> for Content {
     fn from(content: Bytes) -> Self {
-        Self(Source::Held(content))
+        let inspection = Inspection::of(&content);
+        Self(Source::Held(content, inspection))
     }
 }
 
 impl From<Vec<u8>> for Content {
     fn from(content: Vec<u8>) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<String> for Content {
     fn from(content: String) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<&'static [u8]> for Content {
     fn from(content: &'static [u8]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl<const N: usize> From<&'static [u8; N]> for Content {
     fn from(content: &'static [u8; N]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl From<&'static str> for Content {
     fn from(content: &'static str) -> Self {
-        Self(Source::Held(Bytes::from_static(content.as_bytes())))
+        Bytes::from_static(content.as_bytes()).into()
     }
 }
 

@@ -43,7 +43,10 @@ impl Message {
         let envelope = Envelope {
             reverse_path: reverse_path(from)?,
             parameters: MailParameters::default(),
-            recipients: to.into_iter().map(|to| forward_path(to.as_ref()).map(Recipient::from)).collect::<Result<_, _>>()?,
+            recipients: to
+                .into_iter()
+                .map(|to| forward_path(to.as_ref()).map(Recipient::from))
+                .collect::<Result<_, _>>()?,
         };
         Ok(Self::with_envelope(envelope, content))
     }
@@ -59,6 +62,20 @@ impl Message {
             all_or_nothing: false,
             deadline: None,
         }
+    }
+
+    /// The same message once more, for the next recipient of a mailing for instance, if its
+    /// [content](Content::try_clone) can be had once more.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            envelope: Arc::clone(&self.envelope),
+            content: self.content.try_clone()?,
+            declaration: self.declaration,
+            smtputf8: self.smtputf8,
+            newlines: self.newlines,
+            all_or_nothing: self.all_or_nothing,
+            deadline: self.deadline,
+        })
     }
 
     /// From whom and to whom.

@@ -34,7 +34,12 @@ impl Url {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("is not of the form scheme://host"))?;
         if rest.starts_with('/') {
             let path = PathBuf::from(decode(rest)?);
-            return Ok(Self { scheme: scheme.to_ascii_lowercase(), user: None, password: None, place: Place::Path(path) });
+            return Ok(Self {
+                scheme: scheme.to_ascii_lowercase(),
+                user: None,
+                password: None,
+                place: Place::Path(path),
+            });
         }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {

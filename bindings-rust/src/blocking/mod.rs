@@ -204,9 +204,7 @@ impl Client {
             self.buffer = vec![0; BUFFER];
         }
         let result = match &mut self.socket {
-            Some(socket) if writing => {
-                socket.wait_for_both(within).and_then(|()| socket.try_read(&mut self.buffer))
-            }
+            Some(socket) if writing => socket.wait_for_both(within).and_then(|()| socket.try_read(&mut self.buffer)),
             Some(socket) => socket.read(&mut self.buffer, within),
             None => Err(io::ErrorKind::NotConnected.into()),
         };

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn families_take_turns_and_the_preferred_one_is_first() {
-        let mut race = Race::new(addresses(&["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2", "192.0.2.3"]), None);
+        let mut race =
+            Race::new(addresses(&["2001:db8::1", "2001:db8::2", "192.0.2.1", "192.0.2.2", "192.0.2.3"]), None);
         let mut order = Vec::new();
         for attempt in 0.. {
             match race.start(MS(attempt * 250)) {

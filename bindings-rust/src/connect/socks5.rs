@@ -186,7 +186,7 @@ mod tests {
         let mut dialogue = Socks5::new("127.0.0.1", 25, None);
         let mut input = Vec::new();
         assert!(matches!(dialogue.next(&mut input), Ok(Next::Write(_))));
-        input.extend_from_slice(b"\x05\0\x05\0\0\x03\x01x\0\0220 hi");
+        input.extend_from_slice(b"\x05\0\x05\0\0\x03\x01x\0\x00220 hi");
         assert!(matches!(dialogue.next(&mut input), Ok(Next::Write(_))));
         assert_eq!(dialogue.next(&mut input), Ok(Next::Open));
         assert_eq!(input, b"220 hi");

@@ -80,6 +80,9 @@ impl ServerCertVerifier for Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("required", &self.required).field("result", &self.result).finish_non_exhaustive()
+        f.debug_struct("Verifier")
+            .field("required", &self.required)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
     }
 }

@@ -128,7 +128,9 @@ impl Transaction {
 
     /// Ends what has no outcome yet. To be called when it is over.
     pub(super) fn conclude(&mut self) {
-        if let Mail::Refused(reply) = &self.mail {
+        if let Mail::Refused(reply) = &self.mail
+            && !self.came_too_early()
+        {
             self.job.refuse(reply, Step::Mail);
         }
     }

@@ -12,6 +12,8 @@ mod machine;
 pub mod parse;
 pub mod play;
 mod results;
+#[cfg(test)]
+mod tests;
 mod text;
 mod witness;
 

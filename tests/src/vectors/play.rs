@@ -109,10 +109,10 @@ pub fn run(dialogue: &Dialogue) -> Result<Tally, Box<Failure>> {
         inputs.push((step, host.clone()));
         ControlFlow::Continue(())
     })?;
-    play(dialogue, host(false)?, 0, Cut::Bytes, |_, _| ControlFlow::Continue(()))?;
+    play(dialogue, host(dialogue.config.trace)?, 0, Cut::Bytes, |_, _| ControlFlow::Continue(()))?;
     tally.runs += 2;
     if can_wait_for_messages(dialogue) {
-        let mut host = host(false)?;
+        let mut host = host(dialogue.config.trace)?;
         host.submit_when_wanted();
         play(dialogue, host, 0, Cut::Wanted, |_, _| ControlFlow::Continue(()))?;
         tally.runs += 1;
