@@ -2,9 +2,9 @@
 
 use alloc::format;
 
-use super::job::{Job, Standing, ended, state_after};
+use super::job::{Job, state_after};
 use super::needs::{Plan, can_be_split};
-use super::outcome::State;
+use super::outcome::{Standing, State};
 use super::wire::Asked;
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{ContentEncoder, Reply, Severity};
@@ -148,24 +148,26 @@ impl Transaction {
     }
 
     fn rcpt_answered(&mut self, reply: &Reply) {
-        let mut rest = self.job.standings.iter().enumerate().skip(self.answering);
-        let Some((index, _)) = rest.find(|(_, standing)| matches!(standing, Standing::Asked)) else {
+        let rest = self.job.recipients.get(self.answering..).unwrap_or_default();
+        let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Asked) else {
             return;
         };
+        let index = self.answering + skipped;
         self.answering = index + 1;
         if matches!(self.mail, Mail::Refused(_)) {
             return;
         }
-        let is_other_taken = || self.job.is_any(|standing| matches!(standing, Standing::Taken(_)));
-        self.job.standings[index] = match reply.severity() {
-            Severity::Completion => Standing::Taken(reply.clone()),
-            // Nobody can be one too many where nobody was taken.
-            _ if is_too_many_recipients(reply) && is_other_taken() => match can_be_split(&self.job.message) {
-                true => Standing::Later,
-                false => ended(State::Deferred, Some(reply.clone()), None),
-            },
-            _ => ended(state_after(reply), Some(reply.clone()), None),
-        };
+        if reply.severity() == Severity::Completion {
+            return self.job.recipients[index].take(reply);
+        }
+        // Nobody can be one too many where nobody was taken.
+        let too_many = is_too_many_recipients(reply) && self.job.is_any(Standing::Taken);
+        let recipient = &mut self.job.recipients[index];
+        match too_many {
+            true if can_be_split(&self.job.message) => recipient.standing = Standing::Later,
+            true => recipient.end(State::Deferred, Some(reply.clone()), None),
+            false => recipient.end(state_after(reply), Some(reply.clone()), None),
+        }
     }
 
     fn data_answered(&mut self, reply: &Reply) -> Consequence {
