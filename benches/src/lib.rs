@@ -3,4 +3,5 @@
 pub mod digest;
 pub mod job;
 pub mod message;
+pub mod okuru;
 pub mod sink;

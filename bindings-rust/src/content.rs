@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use okuru_core::syntax::Inspection;
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncRead;
 
@@ -20,7 +21,7 @@ pub struct Content(pub(crate) Source);
 
 #[derive(Debug)]
 pub(crate) enum Source {
-    Held(Bytes),
+    Held(Bytes, Inspection),
     /// Not opened yet.
     File(PathBuf),
     Stream {
@@ -61,12 +62,29 @@ impl Content {
         Self(Source::Stream { reader: Reader::Async(Box::pin(reader)), size })
     }
 
+    /// The same content once more, if it is in memory or a file. What is in memory is shared, and not looked at again.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Source::Held(content, inspection) => Some(Self(Source::Held(content.clone(), *inspection))),
+            Source::File(path) => Some(Self(Source::File(path.clone()))),
+            Source::Stream { .. } => None,
+        }
+    }
+
+    /// Whether it is a file, which has to be opened first.
+    pub(crate) fn is_closed_file(&self) -> bool {
+        matches!(self.0, Source::File(_))
+    }
+
     /// Opens the file, if it is one. This blocks.
-    pub(crate) fn open(self) -> io::Result<Self> {
-        let Self(Source::File(path)) = self else {
-            return Ok(self);
-        };
-        let mut file = File::open(path)?;
+    pub(crate) fn open(&mut self) -> io::Result<()> {
+        if let Source::File(path) = &self.0 {
+            *self = Self::from_file(File::open(path)?)?;
+        }
+        Ok(())
+    }
+
+    fn from_file(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -85,37 +103,38 @@ impl Content {
 
 impl From<Bytes> for Content {
     fn from(content: Bytes) -> Self {
-        Self(Source::Held(content))
+        let inspection = Inspection::of(&content);
+        Self(Source::Held(content, inspection))
     }
 }
 
 impl From<Vec<u8>> for Content {
     fn from(content: Vec<u8>) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<String> for Content {
     fn from(content: String) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<&'static [u8]> for Content {
     fn from(content: &'static [u8]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl<const N: usize> From<&'static [u8; N]> for Content {
     fn from(content: &'static [u8; N]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl From<&'static str> for Content {
     fn from(content: &'static str) -> Self {
-        Self(Source::Held(Bytes::from_static(content.as_bytes())))
+        Bytes::from_static(content.as_bytes()).into()
     }
 }
 
@@ -168,12 +187,15 @@ mod tests {
 
     #[test]
     fn small_files_are_held_and_large_ones_are_not() {
-        let (_file, content) = file(b"Subject: x\r\n\r\n");
-        assert!(matches!(content.open(), Ok(Content(Source::Held(bytes))) if bytes == "Subject: x\r\n\r\n"));
+        let (_file, mut content) = file(b"Subject: x\r\n\r\n");
+        assert!(content.is_closed_file());
+        content.open().unwrap();
+        assert!(matches!(&content.0, Source::Held(bytes, _) if bytes == "Subject: x\r\n\r\n"));
 
         let large = vec![b'x'; MOST_HELD as usize + 1];
-        let (_file, content) = file(&large);
-        let Ok(Content(Source::Stream { mut reader, size })) = content.open() else {
+        let (_file, mut content) = file(&large);
+        content.open().unwrap();
+        let Content(Source::Stream { mut reader, size }) = content else {
             panic!("a large file is held");
         };
         assert_eq!(size, Some(MOST_HELD + 1));

@@ -241,9 +241,9 @@ fn scram_is_bound_to_the_connection() {
                 let said = last.strip_prefix("c=").unwrap().split(',').next().unwrap();
                 let connection = &peer.0.get_ref().conn;
                 let expected = match connection.protocol_version().unwrap() {
-                    rustls::ProtocolVersion::TLSv1_3 => connection
-                        .export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
-                        .unwrap(),
+                    rustls::ProtocolVersion::TLSv1_3 => {
+                        connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(&[])).unwrap()
+                    }
                     _ => {
                         use sha2::Digest as _;
                         sha2::Sha256::digest(&certificate).to_vec()

@@ -14,7 +14,6 @@ use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode, Step};
 
 use self::socket::Socket;
-use crate::content::Content;
 use crate::courier::{Courier, Goal, Need};
 use crate::message::Message;
 use crate::options::Options;
@@ -137,10 +136,10 @@ impl Client {
             match self.courier.step(&mut self.socket, now) {
                 Need::Outcome(outcome) => return Some(outcome),
                 Need::Message => match messages.next() {
-                    Some(mut message) => {
-                        let content = std::mem::replace(&mut message.content, Content::from(""));
-                        self.courier.take(message, content.open(), now);
-                    }
+                    Some(mut message) => match message.content.open() {
+                        Ok(()) => self.courier.take(message, now),
+                        Err(error) => self.courier.take_unreadable(message, &error, now),
+                    },
                     None => self.courier.no_more(),
                 },
                 Need::Connection { until } => {

@@ -186,7 +186,7 @@ mod tests {
         let mut dialogue = Socks5::new("127.0.0.1", 25, None);
         let mut input = Vec::new();
         assert!(matches!(dialogue.next(&mut input), Ok(Next::Write(_))));
-        input.extend_from_slice(b"\x05\0\x05\0\0\x03\x01x\0\0220 hi");
+        input.extend_from_slice(b"\x05\0\x05\0\0\x03\x01x\0\x00220 hi");
         assert!(matches!(dialogue.next(&mut input), Ok(Next::Write(_))));
         assert_eq!(dialogue.next(&mut input), Ok(Next::Open));
         assert_eq!(input, b"220 hi");
@@ -195,7 +195,8 @@ mod tests {
     #[test]
     fn refusals_have_a_reason() {
         let asked: &[u8] = b"\x05\x01\0\x01\x7f\0\0\x01\0\x19";
-        let cases: &[(Option<(String, Secret)>, &[(&[u8], &[u8])], &str)] = &[
+        type Case<'a> = (Option<(String, Secret)>, &'a [(&'a [u8], &'a [u8])], &'a str);
+        let cases: &[Case<'_>] = &[
             (None, &[(&[5, 1, 0], &[5, 255])], "wants a user name"),
             (user(), &[(&[5, 2, 0, 2], &[5, 255])], "takes no user name"),
             (None, &[(&[5, 1, 0], b"HT")], "does not speak SOCKS5"),

@@ -3,8 +3,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -25,17 +25,17 @@ pub(crate) const BOTH: [Kind; 2] = [Kind::Blocking, Kind::Tokio];
 
 /// Either client.
 pub(crate) enum Client {
-    Blocking(okuru::blocking::Client),
-    Tokio(okuru::Client, tokio::runtime::Runtime),
+    Blocking(Box<okuru::blocking::Client>),
+    Tokio(Box<okuru::Client>, tokio::runtime::Runtime),
 }
 
 impl Client {
     pub(crate) fn new(kind: Kind, options: Options) -> Self {
         match kind {
-            Kind::Blocking => Self::Blocking(okuru::blocking::Client::new(options)),
+            Kind::Blocking => Self::Blocking(okuru::blocking::Client::new(options).into()),
             Kind::Tokio => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                Self::Tokio(okuru::Client::new(options), runtime)
+                Self::Tokio(okuru::Client::new(options).into(), runtime)
             }
         }
     }
