@@ -6,12 +6,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use okuru_tests::vectors::dialogue::Dialogue;
 use okuru_tests::vectors::play::{self, Tally};
-use okuru_tests::vectors::{self};
+use okuru_tests::vectors::{self, dialogue::Dialogue};
 
 fn dialogues() -> Vec<Dialogue> {
     vectors::load(&vectors::folder()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn there_are_enough_and_each_is_about_something_else() {
+    let dialogues = dialogues();
+    assert!(dialogues.len() >= 150, "{} dialogues", dialogues.len());
+    let mut about: Vec<&str> = dialogues.iter().map(|it| it.about.as_str()).collect();
+    about.sort_unstable();
+    let twice: Vec<&str> = about.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    assert!(twice.is_empty(), "said twice: {twice:?}");
 }
 
 #[test]

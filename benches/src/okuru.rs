@@ -1,42 +1,47 @@
-//! What both of okuru's runners have in common.
+//! What okuru's runners share.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use okuru::{Chunking, Message, Options, Pipelining, Tls};
-use pico_args::Arguments;
+use okuru::{Message, Options, Pipelining, Summary, Tls};
 
 use crate::job::{Job, Outcome};
 use crate::message::{RECIPIENT, SENDER};
 
-/// How okuru is to send: `--level none|message|session|streaming`, and `--bdat` for content by BDAT at any level.
-#[derive(Clone, Debug)]
-pub struct Sending {
-    level: Pipelining,
-    chunking: Chunking,
-}
+/// A level of pipelining, by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Level(Pipelining);
 
-impl Sending {
-    pub fn parse(args: &mut Arguments) -> Outcome<Self> {
-        let level = match args.value_from_str::<_, String>("--level")?.as_str() {
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Ok(Self(match name {
             "none" => Pipelining::None,
             "message" => Pipelining::Message,
             "session" => Pipelining::Session,
             "streaming" => Pipelining::Streaming,
-            other => return Err(format!("unknown level {other:?}").into()),
-        };
-        Ok(Self { level, chunking: if args.contains("--bdat") { Chunking::Prefer } else { Chunking::Auto } })
+            _ => return Err(format!("{name:?} is no level of pipelining")),
+        }))
     }
+}
 
-    pub fn options(&self, job: &Job) -> Outcome<Options> {
-        let options = Options::new(&format!("smtp://{}", job.addr))?.tls(Tls::None).ehlo_name("client.bench.test")?;
-        Ok(options.pipelining(self.level).chunking(self.chunking))
-    }
+/// How to reach the sink.
+pub fn options(job: &Job, level: Level) -> Outcome<Arc<Options>> {
+    Ok(Arc::new(Options::new(&format!("smtp://{}", job.addr))?.tls(Tls::None).pipelining(level.0)))
+}
 
-    /// So many times the same message; its content is not copied.
-    pub fn messages(&self, job: &Job, count: usize) -> Outcome<impl Iterator<Item = Message> + 'static> {
-        let content = Bytes::from(job.content.clone());
-        let envelope = Arc::clone(Message::new(SENDER, [RECIPIENT], "")?.envelope());
-        Ok((0..count).map(move |_| Message::with_envelope(Arc::clone(&envelope), content.clone())))
+/// The messages of one connection, all the same.
+pub fn messages(job: &Job, connection: usize) -> Outcome<impl Iterator<Item = Message> + Send + 'static> {
+    let message = Message::new(SENDER, [RECIPIENT], job.content.clone())?;
+    let again = move |_| message.try_clone().expect("content in memory can be sent again");
+    Ok((0..job.share(connection)).map(again))
+}
+
+/// An error for anything but a message that was accepted.
+pub fn check(outcome: &okuru::Outcome) -> Outcome {
+    match outcome.summary() {
+        Summary::Accepted => Ok(()),
+        summary => Err(format!("a message was {summary}: {:?}", outcome.error).into()),
     }
 }

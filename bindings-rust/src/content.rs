@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use okuru_core::syntax::Inspection;
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncRead;
 
@@ -20,7 +21,7 @@ pub struct Content(pub(crate) Source);
 
 #[derive(Debug)]
 pub(crate) enum Source {
-    Held(Bytes),
+    Held(Bytes, Inspection),
     /// Not opened yet.
     File(PathBuf),
     Stream {
@@ -61,6 +62,15 @@ impl Content {
         Self(Source::Stream { reader: Reader::Async(Box::pin(reader)), size })
     }
 
+    /// The same content once more, if it is in memory or a file. What is in memory is shared, and not looked at again.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Source::Held(content, inspection) => Some(Self(Source::Held(content.clone(), *inspection))),
+            Source::File(path) => Some(Self(Source::File(path.clone()))),
+            Source::Stream { .. } => None,
+        }
+    }
+
     /// Whether it is a file, which has to be opened first.
     #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_closed_file(&self) -> bool {
@@ -94,37 +104,38 @@ impl Content {
 
 impl From<Bytes> for Content {
     fn from(content: Bytes) -> Self {
-        Self(Source::Held(content))
+        let inspection = Inspection::of(&content);
+        Self(Source::Held(content, inspection))
     }
 }
 
 impl From<Vec<u8>> for Content {
     fn from(content: Vec<u8>) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<String> for Content {
     fn from(content: String) -> Self {
-        Self(Source::Held(content.into()))
+        Bytes::from(content).into()
     }
 }
 
 impl From<&'static [u8]> for Content {
     fn from(content: &'static [u8]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl<const N: usize> From<&'static [u8; N]> for Content {
     fn from(content: &'static [u8; N]) -> Self {
-        Self(Source::Held(Bytes::from_static(content)))
+        Bytes::from_static(content).into()
     }
 }
 
 impl From<&'static str> for Content {
     fn from(content: &'static str) -> Self {
-        Self(Source::Held(Bytes::from_static(content.as_bytes())))
+        Bytes::from_static(content.as_bytes()).into()
     }
 }
 
@@ -180,7 +191,7 @@ mod tests {
         let (_file, mut content) = file(b"Subject: x\r\n\r\n");
         assert!(content.is_closed_file());
         content.open().unwrap();
-        assert!(matches!(&content.0, Source::Held(bytes) if bytes == "Subject: x\r\n\r\n"));
+        assert!(matches!(&content.0, Source::Held(bytes, _) if bytes == "Subject: x\r\n\r\n"));
 
         let large = vec![b'x'; MOST_HELD as usize + 1];
         let (_file, mut content) = file(&large);

@@ -32,6 +32,8 @@ use crate::transport::Transport;
 pub(crate) struct Courier {
     options: Arc<Options>,
     session: Option<Session>,
+    /// What was known of the server when the last session ended.
+    last_info: Option<ServerInfo>,
     /// In place of a session that never came to be.
     failed: Option<Failed>,
     /// Messages that no session has, in their order.
@@ -133,6 +135,7 @@ impl Courier {
         Self {
             options,
             session: None,
+            last_info: None,
             failed: None,
             waiting: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -162,6 +165,11 @@ impl Courier {
     /// What is known of the server, if there is a session that is ready.
     pub(crate) fn info(&self) -> Option<&ServerInfo> {
         self.session.as_ref().filter(|session| session.is_ready()).map(Session::info)
+    }
+
+    /// What is known of the server, also if the session has ended or was never ready.
+    pub(crate) fn last_info(&self) -> Option<&ServerInfo> {
+        self.session.as_ref().map(Session::info).or(self.last_info.as_ref())
     }
 
     /// Begins a call.
@@ -507,6 +515,7 @@ impl Courier {
             return;
         };
         self.is_reduced |= session.is_reduced();
+        self.last_info = Some(session.info().clone());
         let Closed::Failed(failure) = closed else {
             return;
         };

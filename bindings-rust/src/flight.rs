@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use okuru_core::client::{Body, MessageId};
-use okuru_core::syntax::Inspection;
 
 use crate::content::{Reader, Source};
 use crate::message::Message;
@@ -48,7 +47,7 @@ impl Item {
     /// The message as the core is to know it.
     pub(crate) fn for_core(&self) -> okuru_core::client::Message {
         let body = match &self.message.content.0 {
-            Source::Held(content) => Body::Whole(Inspection::of(content)),
+            Source::Held(_, inspection) => Body::Whole(*inspection),
             Source::Stream { reader, size } => Body::Stream { size: *size, rewindable: reader.is_rewindable() },
             Source::File(_) => Body::Stream { size: None, rewindable: true },
         };
@@ -74,7 +73,7 @@ impl Item {
     /// The octets in `range`, as far as they are in memory: where they are, and which.
     pub(crate) fn range(&self, range: Range<u64>) -> Option<(&Bytes, Range<usize>)> {
         let (bytes, begin) = match (&self.message.content.0, &self.window) {
-            (Source::Held(content), _) => (content, 0),
+            (Source::Held(content, _), _) => (content, 0),
             (_, Some(window)) => (&window.chunk, window.begin),
             (_, None) => return None,
         };
@@ -85,7 +84,7 @@ impl Item {
     /// What is in memory from `offset` on.
     pub(crate) fn from(&self, offset: u64) -> Available<'_> {
         match (&self.message.content.0, &self.window) {
-            (Source::Held(content), _) => {
+            (Source::Held(content, _), _) => {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 Available::Bytes(content.get(offset..).unwrap_or_default())
             }

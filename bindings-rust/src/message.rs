@@ -64,6 +64,20 @@ impl Message {
         }
     }
 
+    /// The same message once more, for the next recipient of a mailing for instance, if its
+    /// [content](Content::try_clone) can be had once more.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            envelope: Arc::clone(&self.envelope),
+            content: self.content.try_clone()?,
+            declaration: self.declaration,
+            smtputf8: self.smtputf8,
+            newlines: self.newlines,
+            all_or_nothing: self.all_or_nothing,
+            deadline: self.deadline,
+        })
+    }
+
     /// From whom and to whom.
     pub fn envelope(&self) -> &Arc<Envelope> {
         &self.envelope

@@ -451,7 +451,13 @@ impl Session {
             self.machine.receive(now, &self.plaintext);
         }
         match result {
-            Err(error) => self.machine.failed(error),
+            Err(error) => {
+                if was_handshaking && tls.is_handshaking() && tls.has_certificate() {
+                    self.info.tls = Some(tls.session());
+                    self.info.capabilities_before_tls = self.info.capabilities.take();
+                }
+                self.machine.failed(error);
+            }
             Ok(()) if tls.is_over() => self.machine.receive_eof(now),
             Ok(()) => {}
         }

@@ -120,13 +120,13 @@ fn look_at(reply: &Reply) {
 
 /// What is to come out, found by looking at one byte after the other.
 #[derive(Debug, Default)]
-struct Model<'a> {
-    replies: Vec<&'a [u8]>,
-    error: Option<ErrorCode>,
+pub(crate) struct Model<'a> {
+    pub(crate) replies: Vec<&'a [u8]>,
+    pub(crate) error: Option<ErrorCode>,
 }
 
 impl<'a> Model<'a> {
-    fn of(input: &'a [u8], limits: ReplyLimits) -> Self {
+    pub(crate) fn of(input: &'a [u8], limits: ReplyLimits) -> Self {
         let mut model = Self::default();
         let (mut reply, mut line, mut lines) = (0, 0, 0);
         let mut code: Option<&[u8]> = None;

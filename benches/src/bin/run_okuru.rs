@@ -1,33 +1,34 @@
-//! okuru's blocking client, one thread a connection.
+//! okuru's client for threads: one thread a connection.
 
 use std::process::ExitCode;
 use std::thread;
 
 use okuru::blocking::Client;
 use okuru_benches::job::{self, Job, Outcome};
-use okuru_benches::okuru::Sending;
+use okuru_benches::okuru::{check, messages, options};
+use pico_args::Arguments;
 
 fn main() -> ExitCode {
-    job::run(|args| {
-        let sending = Sending::parse(args)?;
+    job::run(|args: &mut Arguments| {
+        let level = args.value_from_str("--level")?;
         let job = Job::parse(args)?;
         job::nothing_left(args)?;
-        let (sending, job) = (&sending, &job);
+        let options = options(&job, level)?;
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..job.connections)
+            let connections: Vec<_> = (0..job.connections)
                 .map(|connection| {
+                    let (job, options) = (&job, options.clone());
                     scope.spawn(move || -> Outcome {
-                        let mut client = Client::new(sending.options(job)?);
-                        let messages = sending.messages(job, job.share(connection))?;
-                        for outcome in client.send_many(messages) {
-                            outcome.into_result()?;
+                        let mut client = Client::new(options);
+                        for outcome in client.send_many(messages(job, connection)?) {
+                            check(&outcome)?;
                         }
                         client.close();
                         Ok(())
                     })
                 })
                 .collect();
-            threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?)
+            connections.into_iter().try_for_each(|connection| connection.join().map_err(|_| "a thread panicked")?)
         })
     })
 }

@@ -81,6 +81,12 @@ impl Client {
         self.courier.info()
     }
 
+    /// What was learnt of the server, also if the session has ended or never came to be: of one whose certificate does not
+    /// verify for instance, which it is and why.
+    pub fn last_server_info(&self) -> Option<&ServerInfo> {
+        self.courier.last_info()
+    }
+
     /// Sends a message, and waits for its outcome. There always is one, for each recipient, also where the server could
     /// not be reached; [`Outcome::into_result`] makes an error of all but `accepted`.
     #[must_use = "the message may not have been accepted"]

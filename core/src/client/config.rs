@@ -138,6 +138,15 @@ impl Default for InFlight {
     }
 }
 
+impl InFlight {
+    /// How many octets may be in flight where this is the shortest round trip that was seen.
+    pub(super) fn octets(&self, shortest_turn: Option<Duration>) -> u64 {
+        let turn = shortest_turn.unwrap_or_default();
+        let more = (turn.as_micros() as u64).saturating_mul(self.bytes_per_second) / 1_000_000;
+        self.bytes.saturating_add(more).min(self.most_bytes)
+    }
+}
+
 /// How credentials are used.
 #[derive(Clone, Debug)]
 pub struct Authentication {

@@ -17,7 +17,7 @@ use super::query::Query;
 use super::sending::Sender;
 use super::transaction::{Consequence, Transaction};
 use super::usual::Usual;
-use super::wire::{Asked, Wire};
+use super::wire::{Asked, Due, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::sasl::{Mechanism, Secret};
 use crate::syntax::{Capabilities, Reply, ReplyFramer, Severity};
@@ -58,8 +58,9 @@ pub struct Connection {
     pub(super) tried: Vec<Mechanism>,
     framer: ReplyFramer,
     usual: Usual,
-    queries: VecDeque<(u64, Query)>,
+    queries: VecDeque<Query>,
     queries_made: u64,
+    queries_answered: u64,
     wants_quit: bool,
 }
 
@@ -78,6 +79,7 @@ impl Connection {
             usual: Usual::default(),
             queries: VecDeque::new(),
             queries_made: 0,
+            queries_answered: 0,
             wants_quit: false,
             config,
         }
@@ -112,7 +114,7 @@ impl Connection {
     pub fn command(&mut self, query: Query) -> u64 {
         let id = self.queries_made;
         self.queries_made += 1;
-        self.queries.push_back((id, query));
+        self.queries.push_back(query);
         id
     }
 
@@ -130,14 +132,19 @@ impl Connection {
                 Phase::Handshake { .. } => return self.injected(),
                 _ => {}
             }
-            match self.usual.next(self.wire.next_due(), &mut self.framer, &mut input) {
-                Ok(Some(reply)) => self.answered(now, reply, !input.is_empty()),
-                Ok(None) => {}
-                Err(error) => {
-                    let step = self.wire.next_due().map_or(Step::Idle, Asked::step);
-                    return self.hang_up(error.at(step), None);
-                }
-            }
+            let due = self.wire.next_due();
+            let reply = match self.usual.next(due, &self.framer, &mut input) {
+                Some(reply) => reply,
+                None => match self.framer.next(&mut input) {
+                    Ok(Some(reply)) => {
+                        self.usual.learn(due, &reply);
+                        reply
+                    }
+                    Ok(None) => return,
+                    Err(error) => return self.hang_up(error.at(self.step()), None),
+                },
+            };
+            self.answered(now, due, &reply, !input.is_empty());
         }
     }
 
@@ -146,9 +153,8 @@ impl Connection {
         if matches!(self.phase, Phase::Quitting) && self.sender.is_idle() {
             return self.close(Closed::Quit);
         }
-        let step = self.wire.next_due().map_or(Step::Idle, Asked::step);
         let error = Error::new(ErrorCode::ProtocolClosed, "the server closed the connection");
-        self.hang_up(error.at(step), None);
+        self.hang_up(error.at(self.step()), None);
     }
 
     /// So many octets, of everything that was to be written, in order, have been handed to the network and may reach
@@ -171,8 +177,7 @@ impl Connection {
 
     /// The transport broke, TLS could not be made, no token could be had: the connection is over, for this reason.
     pub fn failed(&mut self, error: Error) {
-        let step = self.wire.next_due().map_or(Step::Idle, Asked::step);
-        let error = if error.step().is_none() { error.at(step) } else { error };
+        let error = if error.step().is_none() { error.at(self.step()) } else { error };
         self.hang_up(error, None);
     }
 
@@ -223,17 +228,11 @@ impl Connection {
     }
 
     /// What to do next. To be called until it says [`Output::Wait`] or [`Output::Closed`].
+    #[inline] // so that what is at hand costs the host no call
     pub fn poll(&mut self, now: Duration) -> Output {
-        loop {
-            if let Some(output) = self.wire.next_output() {
-                return output;
-            }
-            if let Phase::Closed(closed) = &self.phase {
-                return Output::Closed(closed.clone());
-            }
-            if !self.say(now) && !self.wire.has_output() {
-                return self.wait(now);
-            }
+        match self.wire.next_output() {
+            Some(output) => output,
+            None => self.think(now),
         }
     }
 
@@ -257,6 +256,23 @@ impl Connection {
         matches!(self.phase, Phase::Closed(_))
     }
 
+    /// Nothing is at hand: says what may be said now.
+    #[inline(never)]
+    fn think(&mut self, now: Duration) -> Output {
+        loop {
+            if let Phase::Closed(closed) = &self.phase {
+                return Output::Closed(closed.clone());
+            }
+            let said = self.say(now);
+            if let Some(output) = self.wire.next_output() {
+                return output;
+            }
+            if !said {
+                return self.wait(now);
+            }
+        }
+    }
+
     /// Says one thing that may be said now, if there is any.
     fn say(&mut self, now: Duration) -> bool {
         match self.phase {
@@ -268,7 +284,7 @@ impl Connection {
             _ => return false,
         }
         // Nothing may follow NOOP and the like in one group (RFC 2920 §3.1).
-        if matches!(self.wire.last_due(), Some(Asked::Command(_))) {
+        if matches!(self.wire.last_due(), Some(Asked::Command)) {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
@@ -299,10 +315,10 @@ impl Connection {
         if !self.wire.is_quiet() {
             return false;
         }
-        let Some((id, query)) = self.queries.pop_front() else {
+        let Some(query) = self.queries.pop_front() else {
             return false;
         };
-        self.wire.command(now, Asked::Command(id), |out| query.encode(out));
+        self.wire.command(now, Asked::Command, |out| query.encode(out));
         true
     }
 
@@ -321,7 +337,7 @@ impl Connection {
     /// How long the other side may take for what it has to do now.
     fn patience(&self) -> Option<Patience> {
         let timeouts = &self.config.timeouts;
-        let step = || self.wire.next_due().map_or(Step::Content, Asked::step);
+        let step = || self.wire.step().unwrap_or(Step::Content);
         let (code, timeout, step) = match self.phase {
             Phase::Closed(_) | Phase::Created | Phase::Token => return None,
             Phase::Handshake { since } => {
@@ -334,10 +350,10 @@ impl Connection {
             }
             _ if self.wire.unwritten() > 0 => (ErrorCode::TimeoutWrite, timeouts.write, step()),
             _ => {
-                let asked = self.wire.next_due()?;
+                let Due { asked, .. } = self.wire.next_due()?;
                 let timeout = match asked {
                     Asked::Greeting => timeouts.greeting,
-                    Asked::Hello | Asked::StartTls | Asked::Auth | Asked::Rset | Asked::Command(_) => timeouts.command,
+                    Asked::Hello | Asked::StartTls | Asked::Auth | Asked::Rset | Asked::Command => timeouts.command,
                     Asked::Mail => timeouts.mail,
                     Asked::Rcpt => timeouts.rcpt,
                     Asked::Data => timeouts.data,
@@ -351,61 +367,61 @@ impl Connection {
     }
 
     /// A reply has come. `unread`: there are more bytes behind it.
-    fn answered(&mut self, now: Duration, reply: Reply, unread: bool) {
+    fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply, unread: bool) {
         if self.config.trace {
             self.wire.event(Event::Trace(Trace::Received(reply.clone())));
         }
-        let Some(asked) = self.wire.next_due() else {
+        let Some(due) = due else {
             return self.unasked(reply);
         };
-        let refused = matches!(reply.severity(), Severity::Transient | Severity::Permanent);
-        // A server may refuse content before its end; the rest of it is on its way and will be ignored.
-        let early_refusal = refused && matches!(asked, Asked::Content | Asked::Chunk);
-        if self.wire.not_yet_asked() && !early_refusal && reply.code() != 421 {
+        let closing = is_last(reply);
+        if self.wire.not_yet_asked(due) && !closing && !is_early_refusal(due.asked, reply) {
             return self.unasked(reply);
         }
         self.wire.answered(now);
-        let closing = (reply.code() == 421).then(|| reply.clone());
-        match asked {
-            Asked::Greeting => self.greeted(reply, now),
-            Asked::Hello if closing.is_none() => self.hello_answered(reply, now),
-            Asked::StartTls if closing.is_none() => self.start_tls_answered(reply, unread, now),
-            Asked::Auth if closing.is_none() => self.auth_answered(reply, now),
-            Asked::Hello | Asked::StartTls | Asked::Auth => {}
+        match due.asked {
             Asked::Mail | Asked::Rcpt | Asked::Data | Asked::Chunk | Asked::Content => {
-                match self.sender.answered(asked, reply, &mut self.wire) {
+                match self.sender.answered(due.asked, reply, &mut self.wire) {
                     Consequence::None => {}
                     Consequence::HangUp => self.stop_content(),
                     Consequence::Broken(error) => self.hang_up(error, None),
                 }
             }
-            Asked::Rset if reply.severity() != Severity::Completion && closing.is_none() => {
-                self.hang_up(refusal(&reply).at(Step::Rset), None);
+            Asked::Rset if reply.severity() == Severity::Completion || closing => {}
+            Asked::Rset => self.hang_up(refusal(reply).at(Step::Rset), None),
+            Asked::Hello | Asked::StartTls | Asked::Auth if closing => {}
+            Asked::Greeting | Asked::Hello | Asked::StartTls | Asked::Auth => {
+                self.opening_answered(due.asked, reply, unread, now);
             }
-            Asked::Rset => {}
-            Asked::Command(id) => self.wire.event(Event::Reply { id, reply }),
-            Asked::Quit => return self.close(Closed::Quit),
+            Asked::Command => {
+                let id = self.queries_answered;
+                self.queries_answered += 1;
+                self.wire.event(Event::Reply { id, reply: reply.clone() });
+            }
+            Asked::Quit => self.close(Closed::Quit),
         }
-        if let Some(reply) = closing
-            && !self.is_closed()
-        {
-            self.hang_up(refusal(&reply).at(asked.step()), Some(reply));
+        if closing {
+            self.hang_up(refusal(reply).at(due.asked.step()), Some(reply.clone()));
         }
     }
 
     /// A reply has come that nothing had asked for.
-    fn unasked(&mut self, reply: Reply) {
-        let step = self.wire.next_due().map_or(Step::Idle, Asked::step);
-        if reply.code() == 421 {
-            return self.hang_up(refusal(&reply).at(step), Some(reply));
+    fn unasked(&mut self, reply: &Reply) {
+        let step = self.step();
+        if is_last(reply) {
+            return self.hang_up(refusal(reply).at(step), Some(reply.clone()));
         }
         let what = format!("the server said without being asked: {reply}");
         let error = Error::new(ErrorCode::ProtocolUnexpectedReply, what).at(step);
         let refused = matches!(reply.severity(), Severity::Transient | Severity::Permanent);
-        if refused && self.wire.next_due().is_none() && self.sender.refuse_early(&reply) {
+        if refused && self.wire.next_due().is_none() && self.sender.refuse_early(reply) {
             return self.stop_content();
         }
         self.hang_up(error, None);
+    }
+
+    fn step(&self) -> Step {
+        self.wire.step().unwrap_or(Step::Idle)
     }
 
     fn give_up(&mut self, message: MessageId, state: State, error: &Error) {
@@ -470,6 +486,17 @@ impl Patience {
         };
         Error::new(self.code, format!("{what} within {} s", self.timeout.as_secs_f32())).at(self.step)
     }
+}
+
+/// Whether the server closes the connection behind it (RFC 5321 §3.8).
+fn is_last(reply: &Reply) -> bool {
+    reply.raw().starts_with(b"421")
+}
+
+/// A server may refuse content before its end; the rest of it is on its way and will be ignored.
+fn is_early_refusal(asked: Asked, reply: &Reply) -> bool {
+    matches!(asked, Asked::Content | Asked::Chunk)
+        && matches!(reply.severity(), Severity::Transient | Severity::Permanent)
 }
 
 fn why(closed: &Closed) -> (Error, Option<Reply>) {

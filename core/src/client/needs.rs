@@ -169,12 +169,19 @@ fn check_extensions(envelope: &Envelope, ground: Ground<'_>) -> Result<(), Error
             .recipients
             .iter()
             .any(|recipient| recipient.parameters.notify.is_some() || recipient.parameters.orcpt.is_some());
-    require(dsn, offered.dsn(), "DSN")?;
-    require(asked.auth.is_some(), !offered.auth().is_empty(), "AUTH")?;
-    require(asked.requiretls, offered.requiretls(), "REQUIRETLS")?;
-    require(asked.deliver_by.is_some(), offered.deliver_by().is_some(), "DELIVERBY")?;
-    require(asked.hold.is_some(), offered.future_release().is_some(), "FUTURERELEASE")?;
-    require(asked.mt_priority.is_some(), offered.mt_priority().is_some(), "MT-PRIORITY")?;
+    let lacking = match offered {
+        _ if dsn && !offered.dsn() => Some("DSN"),
+        _ if asked.auth.is_some() && offered.auth().is_empty() => Some("AUTH"),
+        _ if asked.requiretls && !offered.requiretls() => Some("REQUIRETLS"),
+        _ if asked.deliver_by.is_some() && offered.deliver_by().is_none() => Some("DELIVERBY"),
+        _ if asked.hold.is_some() && offered.future_release().is_none() => Some("FUTURERELEASE"),
+        _ if asked.mt_priority.is_some() && offered.mt_priority().is_none() => Some("MT-PRIORITY"),
+        _ => None,
+    };
+    if let Some(extension) = lacking {
+        let what = format!("the message asks for {extension}, and the server does not offer it");
+        return Err(Error::new(ErrorCode::MessageNeedsExtension, what));
+    }
     if asked.requiretls && !verified_tls {
         let what = "the message requires TLS, and this connection has no verified TLS";
         return Err(Error::new(ErrorCode::SecurityTlsRequired, what));
@@ -195,14 +202,6 @@ fn check_extensions(envelope: &Envelope, ground: Ground<'_>) -> Result<(), Error
     {
         let what = format!("FUTURERELEASE asks for {} s, the server holds for {most}", interval.seconds());
         return Err(Error::new(ErrorCode::MessageParameterLimit, what));
-    }
-    Ok(())
-}
-
-fn require(asked: bool, offered: bool, extension: &'static str) -> Result<(), Error> {
-    if asked && !offered {
-        let what = format!("the message asks for {extension}, and the server does not offer it");
-        return Err(Error::new(ErrorCode::MessageNeedsExtension, what));
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! What a server usually says.
 
-use super::wire::Asked;
-use crate::error::Error;
+use super::wire::{Asked, Due};
 use crate::syntax::{Reply, ReplyFramer, Severity};
 
 /// The last replies to the commands that are said for every message. Most servers answer each of them in the same words
@@ -14,26 +13,27 @@ pub(super) struct Usual {
 }
 
 impl Usual {
-    /// The next reply, which answers `asked`.
-    pub(super) fn next(
-        &mut self,
-        asked: Option<Asked>,
-        framer: &mut ReplyFramer,
-        input: &mut &[u8],
-    ) -> Result<Option<Reply>, Error> {
-        let usual = match asked {
+    /// The reply that is `due`, if it stands at the front of `input` in the usual words.
+    pub(super) fn next(&self, due: Option<Due>, framer: &ReplyFramer, input: &mut &[u8]) -> Option<Reply> {
+        let usual = match due?.asked {
+            Asked::Mail => &self.mail,
+            Asked::Rcpt => &self.rcpt,
+            Asked::Rset => &self.rset,
+            _ => return None,
+        };
+        framer.next_again(usual.as_ref()?, input)
+    }
+
+    /// The reply that is `due` has come in other words than the last time.
+    pub(super) fn learn(&mut self, due: Option<Due>, reply: &Reply) {
+        let usual = match due.map(|due| due.asked) {
             Some(Asked::Mail) => &mut self.mail,
             Some(Asked::Rcpt) => &mut self.rcpt,
             Some(Asked::Rset) => &mut self.rset,
-            _ => return framer.next(input),
+            _ => return,
         };
-        if let Some(reply) = usual.as_ref().and_then(|usual| framer.next_again(usual, input)) {
-            return Ok(Some(reply));
-        }
-        let next = framer.next(input)?;
-        if let Some(reply) = next.as_ref().filter(|reply| reply.severity() == Severity::Completion) {
+        if reply.severity() == Severity::Completion {
             *usual = Some(reply.clone());
         }
-        Ok(next)
     }
 }

@@ -33,8 +33,8 @@ pub(super) enum Asked {
     /// The end of the content: the final dot, or the last chunk. From LMTP one for each accepted recipient.
     Content,
     Rset,
-    /// A command of the user, by its number.
-    Command(u64),
+    /// A command of the user.
+    Command,
     Quit,
 }
 
@@ -51,7 +51,7 @@ impl Asked {
             Self::Chunk => Step::Content,
             Self::Content => Step::EndOfContent,
             Self::Rset => Step::Rset,
-            Self::Command(_) => Step::Command,
+            Self::Command => Step::Command,
             Self::Quit => Step::Quit,
         }
     }
@@ -65,16 +65,19 @@ pub(super) struct Due {
     end: u64,
 }
 
-/// A round trip that is being waited for: everything said before `mark`.
+/// A round trip that is being waited for.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
-    mark: u64,
+    /// How many replies belong to it: those that were due when it began.
+    replies: usize,
     began: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wire {
     outputs: VecDeque<Output>,
+    /// What is to be written behind `outputs`.
+    unsent: Vec<u8>,
     said: u64,
     written: u64,
     due: VecDeque<Due>,
@@ -96,6 +99,7 @@ impl Wire {
     }
 
     /// Says a command, written by `encode` with its line end. A reply is due.
+    #[inline]
     pub(super) fn command(&mut self, now: Duration, asked: Asked, encode: impl FnOnce(&mut Vec<u8>)) {
         self.line(now, encode);
         self.await_reply(now, asked);
@@ -131,28 +135,25 @@ impl Wire {
     pub(super) fn content(&mut self, now: Duration, message: MessageId, range: Range<u64>) {
         self.before_saying(now);
         self.said += range.end - range.start;
-        self.outputs.push_back(Output::WriteBody { message, range });
+        self.output(Output::WriteBody { message, range });
     }
 
     pub(super) fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.output(Output::Event(event));
     }
 
     pub(super) fn ask_host(&mut self, output: Output) {
-        self.outputs.push_back(output);
+        self.output(output);
     }
 
     pub(super) fn next_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    pub(super) fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        self.outputs.pop_front().or_else(|| self.take_unsent())
     }
 
     /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.
     pub(super) fn hang_up(&mut self) {
         self.outputs.retain(|output| matches!(output, Output::Event(_)));
+        self.unsent.clear();
         self.due.clear();
     }
 
@@ -165,8 +166,13 @@ impl Wire {
     }
 
     /// Which reply is due next.
-    pub(super) fn next_due(&self) -> Option<Asked> {
-        self.due.front().map(|due| due.asked)
+    pub(super) fn next_due(&self) -> Option<Due> {
+        self.due.front().copied()
+    }
+
+    /// At which step the server is.
+    pub(super) fn step(&self) -> Option<Step> {
+        self.next_due().map(|due| due.asked.step())
     }
 
     /// Which reply is due last.
@@ -174,17 +180,20 @@ impl Wire {
         self.due.back().map(|due| due.asked)
     }
 
-    /// Whether the reply that is due next would come before its command has been written.
-    pub(super) fn not_yet_asked(&self) -> bool {
-        self.due.front().is_some_and(|due| due.end > self.written)
+    /// Whether a reply would come before its command has been written.
+    pub(super) fn not_yet_asked(&self, due: Due) -> bool {
+        due.end > self.written
     }
 
     /// The reply that was due next has come.
     pub(super) fn answered(&mut self, now: Duration) {
         self.due.pop_front();
         self.since = now;
-        let oldest = self.due.front().map_or(u64::MAX, |due| due.end);
-        if let Some(turn) = self.turn.filter(|turn| oldest > turn.mark) {
+        let Some(turn) = &mut self.turn else {
+            return;
+        };
+        turn.replies -= 1;
+        if turn.replies == 0 {
             let took = now.saturating_sub(turn.began);
             self.shortest_turn = Some(self.shortest_turn.map_or(took, |shortest| shortest.min(took)));
             self.turn = None;
@@ -225,7 +234,7 @@ impl Wire {
     /// The connection has nothing to say and waits: a round trip, unless one is under way.
     pub(super) fn wait(&mut self, now: Duration) {
         if self.turn.is_none() && self.due.back().is_some_and(|due| due.asked != Asked::Greeting) {
-            self.turn = Some(Turn { mark: self.said, began: now });
+            self.turn = Some(Turn { replies: self.due.len(), began: now });
             self.turns += 1;
         }
     }
@@ -242,15 +251,23 @@ impl Wire {
 
     fn say(&mut self, now: Duration, encode: impl FnOnce(&mut Vec<u8>)) {
         self.before_saying(now);
-        if !matches!(self.outputs.back(), Some(Output::Write(_))) {
-            self.outputs.push_back(Output::Write(Vec::with_capacity(WRITE_CAPACITY)));
+        if self.unsent.is_empty() {
+            self.unsent = Vec::with_capacity(WRITE_CAPACITY);
         }
-        let Some(Output::Write(bytes)) = self.outputs.back_mut() else {
-            return;
-        };
-        let before = bytes.len();
-        encode(bytes);
-        self.said += (bytes.len() - before) as u64;
+        let before = self.unsent.len();
+        encode(&mut self.unsent);
+        self.said += (self.unsent.len() - before) as u64;
+    }
+
+    fn output(&mut self, output: Output) {
+        if let Some(write) = self.take_unsent() {
+            self.outputs.push_back(write);
+        }
+        self.outputs.push_back(output);
+    }
+
+    fn take_unsent(&mut self) -> Option<Output> {
+        (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
     fn before_saying(&mut self, now: Duration) {

@@ -9,10 +9,9 @@ use crate::{Error, ErrorCode};
 /// A whole reply of a server (RFC 5321 section 4.2), with every byte as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Whole lines, each beginning with three digits: what the framer has let through. Shared, since a reply may decide
-    /// about many recipients.
+    /// Whole lines, each beginning with the same code: what the framer has let through. Shared, since a reply may decide
+    /// about many recipients. Nothing is kept beside it, since replies are moved more often than they are read.
     raw: Arc<[u8]>,
-    code: ReplyCode,
 }
 
 impl Reply {
@@ -23,7 +22,7 @@ impl Reply {
     /// `protocol.malformed_reply` or `protocol.mixed_codes`.
     pub fn parse(raw: &[u8]) -> Result<Self, Error> {
         match frame(raw, &ReplyLimits::NONE)? {
-            Some((code, end)) if end == raw.len() => Ok(Self::from_frame(raw, code)),
+            Some(end) if end == raw.len() => Ok(Self::from_frame(raw)),
             _ => Err(Error::new(
                 ErrorCode::ProtocolMalformedReply,
                 alloc::format!("{} is not exactly one SMTP reply", quoting::Bytes(raw)),
@@ -32,18 +31,24 @@ impl Reply {
     }
 
     /// A reply from `raw`, which the framer has found to be one.
-    pub(super) fn from_frame(raw: &[u8], code: ReplyCode) -> Self {
-        Self { raw: raw.into(), code }
+    pub(super) fn from_frame(raw: &[u8]) -> Self {
+        Self { raw: raw.into() }
     }
 
     /// The three digits.
     pub fn code(&self) -> ReplyCode {
-        self.code
+        let code = self.raw.first_chunk().and_then(|&[x, y, z]| ReplyCode::from_digits(x, y, z));
+        code.expect("the framer lets only replies through")
     }
 
     /// What the first digit says. Decide on this; codes that nobody knows are legal (RFC 5321 section 4.3.2).
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        match self.raw.first() {
+            Some(b'2') => Severity::Completion,
+            Some(b'3') => Severity::Intermediate,
+            Some(b'4') => Severity::Transient,
+            _ => Severity::Permanent,
+        }
     }
 
     /// The enhanced code on the first line, if its class agrees with the first digit (RFC 2034 section 4).
@@ -52,7 +57,7 @@ impl Reply {
     pub fn enhanced(&self) -> Option<EnhancedCode> {
         // The text of the first line begins here, and a code ends at the line end at the latest.
         let (enhanced, _) = EnhancedCode::split_from(self.raw.get(4..)?)?;
-        (u16::from(enhanced.class) == self.code.as_u16() / 100).then_some(enhanced)
+        (u16::from(enhanced.class) == self.code().as_u16() / 100).then_some(enhanced)
     }
 
     /// Each line's text as it came: behind the code and the separator, without the line end, any bytes but NUL.
@@ -60,9 +65,7 @@ impl Reply {
         split_lines(&self.raw)
     }
 
-    /// The text of all lines joined with spaces, without the enhanced code.
-    ///
-    /// What is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+    /// The text of all lines joined with spaces, each as in [`Reply::text_lines`].
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.raw.len());
         for line in self.lines() {
@@ -70,18 +73,20 @@ impl Reply {
             if !text.is_empty() && !line.is_empty() {
                 text.push(' ');
             }
-            for chunk in line.utf8_chunks() {
-                text.extend(chunk.valid().chars().map(|c| match c {
-                    '\t' => c,
-                    _ if c.is_control() => char::REPLACEMENT_CHARACTER,
-                    _ => c,
-                }));
-                if !chunk.invalid().is_empty() {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                }
-            }
+            push_printable(line, &mut text);
         }
         text
+    }
+
+    /// The text of each line, without the enhanced code and blanks around it.
+    ///
+    /// What is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+    pub fn text_lines(&self) -> impl Iterator<Item = String> {
+        self.lines().map(|line| {
+            let mut text = String::new();
+            push_printable(self.without_enhanced(line).trim_ascii(), &mut text);
+            text
+        })
     }
 
     /// All bytes with the line ends, as they came.
@@ -109,7 +114,7 @@ impl Reply {
 
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
+        write!(f, "{}", self.code())?;
         if let Some(enhanced) = self.enhanced() {
             write!(f, " {enhanced}")?;
         }
@@ -124,6 +129,19 @@ impl fmt::Display for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply(\"{}\")", self.raw.escape_ascii())
+    }
+}
+
+fn push_printable(line: &[u8], text: &mut String) {
+    for chunk in line.utf8_chunks() {
+        text.extend(chunk.valid().chars().map(|c| match c {
+            '\t' => c,
+            _ if c.is_control() => char::REPLACEMENT_CHARACTER,
+            _ => c,
+        }));
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
     }
 }
 
@@ -192,6 +210,12 @@ mod tests {
             assert_eq!(reply.to_string(), *display);
             assert_eq!(reply.raw(), *raw);
         }
+    }
+
+    #[test]
+    fn lines_as_text() {
+        let reply = Reply::parse(b"550-5.7.26 Gr\xc3\xbc\xfc\r\n550-\r\n550 5.7.26 \x1b[2J\r\n").unwrap();
+        assert_eq!(reply.text_lines().collect::<Vec<_>>(), ["Gr\u{fc}\u{fffd}", "", "\u{fffd}[2J"]);
     }
 
     #[test]

@@ -38,11 +38,11 @@ impl ReplyFramer {
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Error> {
         if self.held.is_empty()
             && self.failed.is_none()
-            && let Some((code, end)) = frame_one_line(input, &self.limits)
+            && let Some(end) = frame_one_line(input, &self.limits)
             && let Some((raw, rest)) = input.split_at_checked(end)
         {
             *input = rest;
-            return Ok(Some(Reply::from_frame(raw, code)));
+            return Ok(Some(Reply::from_frame(raw)));
         }
         self.next_of_any_form(input)
     }
@@ -71,10 +71,10 @@ impl ReplyFramer {
 
     fn next_direct(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Error> {
         let mut progress = Progress::default();
-        if let Some((code, end)) = progress.advance(input, &self.limits)? {
+        if let Some(end) = progress.advance(input, &self.limits)? {
             let (raw, rest) = input.split_at_checked(end).unwrap_or((input, &[]));
             *input = rest;
-            return Ok(Some(Reply::from_frame(raw, code)));
+            return Ok(Some(Reply::from_frame(raw)));
         }
         self.progress = progress;
         self.hold(input);
@@ -89,8 +89,8 @@ impl ReplyFramer {
             let (taken, rest) = input.split_at_checked(fits).unwrap_or((input, &[]));
             self.hold(taken);
             *input = rest;
-            if let Some((code, _)) = self.progress.advance(&self.held, &self.limits)? {
-                let reply = Reply::from_frame(&self.held, code);
+            if self.progress.advance(&self.held, &self.limits)?.is_some() {
+                let reply = Reply::from_frame(&self.held);
                 self.held.clear();
                 self.progress = Progress::default();
                 return Ok(Some(reply));

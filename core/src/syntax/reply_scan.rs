@@ -41,20 +41,20 @@ impl Default for ReplyLimits {
     }
 }
 
-/// The code and the length of the first whole reply in `input`.
-pub(super) fn frame(input: &[u8], limits: &ReplyLimits) -> Result<Option<(ReplyCode, usize)>, Error> {
+/// The length of the first whole reply in `input`.
+pub(super) fn frame(input: &[u8], limits: &ReplyLimits) -> Result<Option<usize>, Error> {
     Progress::default().advance(input, limits)
 }
 
 /// As [`frame`], for what nearly all replies are: one line with a text, all of it there and within the limits.
 #[inline]
-pub(super) fn frame_one_line(input: &[u8], limits: &ReplyLimits) -> Option<(ReplyCode, usize)> {
+pub(super) fn frame_one_line(input: &[u8], limits: &ReplyLimits) -> Option<usize> {
     let &[x @ b'2'..=b'5', y, z, b' ', ref text @ ..] = input else { return None };
-    let code = ReplyCode::from_digits(x, y, z)?;
+    ReplyCode::from_digits(x, y, z)?;
     let cr = memchr3(b'\n', b'\r', 0, text)?;
     let &[b'\r', b'\n', ..] = text.get(cr..)? else { return None };
     let end = CODE_LENGTH + 1 + cr + 2;
-    (end <= limits.line.min(limits.bytes) && limits.lines > 0).then_some((code, end))
+    (end <= limits.line.min(limits.bytes) && limits.lines > 0).then_some(end)
 }
 
 /// How far into a reply the scan has come.
@@ -71,9 +71,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Goes on in `bytes`, which begin where the reply begins, and gives its code and length once it is whole.
+    /// Goes on in `bytes`, which begin where the reply begins, and gives its length once it is whole.
     #[inline]
-    pub(super) fn advance(&mut self, bytes: &[u8], limits: &ReplyLimits) -> Result<Option<(ReplyCode, usize)>, Error> {
+    pub(super) fn advance(&mut self, bytes: &[u8], limits: &ReplyLimits) -> Result<Option<usize>, Error> {
         loop {
             let visible = bytes.len().min(limits.bytes);
             let line_limit = self.line_start.saturating_add(limits.line);
@@ -88,7 +88,7 @@ impl Progress {
                 self.scanned = self.line_start + scanned;
                 if end {
                     if last {
-                        return Ok(Some((code, self.scanned)));
+                        return Ok(Some(self.scanned));
                     }
                     self.lines += 1;
                     self.code = Some(code);

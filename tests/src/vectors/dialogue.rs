@@ -41,6 +41,7 @@ pub struct Config {
     pub timeouts: BTreeMap<Timeout, u64>,
     pub reply_limits: BTreeMap<ReplyLimit, usize>,
     pub in_flight: BTreeMap<InFlight, u64>,
+    pub trace: bool,
 }
 
 /// Who we are.
@@ -253,6 +254,8 @@ pub enum Event {
         /// Its code.
         code: u16,
     },
+    /// A line of the trace: `C: `, `S: ` or `TLS`.
+    Trace(String),
 }
 
 impl Event {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use okuru_core::client::{self, Body, Envelope, Query};
+use okuru_core::client::{self, Body, Envelope, Query, Trace};
 use okuru_core::sasl::{self, Credentials, Mechanism, Secret};
 use okuru_core::syntax::{self, Argument, Command, EhloName, Inspection, ReplyLimits};
 use okuru_core::{Error, ErrorCode};
@@ -113,7 +113,7 @@ fn authentication(authentication: &Authentication) -> Result<client::Authenticat
 
 /// A message to be submitted.
 pub(super) fn message(message: &Message, content: &[u8]) -> Result<client::Message, String> {
-    let Command::Mail { path, parameters } = command(format!("MAIL FROM:<{}> {}", message.from, message.parameters))?
+    let Command::Mail { path, parameters } = command(&format!("MAIL FROM:<{}> {}", message.from, message.parameters))?
     else {
         unreachable!("it begins with MAIL");
     };
@@ -146,13 +146,13 @@ pub(super) fn message(message: &Message, content: &[u8]) -> Result<client::Messa
 }
 
 fn recipient(recipient: &Recipient) -> Result<client::Recipient, String> {
-    match command(format!("RCPT TO:<{}> {}", recipient.address, recipient.parameters))? {
+    match command(&format!("RCPT TO:<{}> {}", recipient.address, recipient.parameters))? {
         Command::Rcpt { path, parameters } => Ok(client::Recipient { path, parameters }),
         _ => unreachable!("it begins with RCPT"),
     }
 }
 
-fn command(line: String) -> Result<Command, String> {
+fn command(line: &str) -> Result<Command, String> {
     Command::parse(line.as_bytes()).map_err(|error| format!("{line}: {error}"))
 }
 
@@ -231,6 +231,16 @@ pub(super) fn message_result(message: usize, outcome: &client::Outcome) -> Messa
             client::Progress::Sent => Progress::Sent,
         }),
         round_trips: Some(outcome.round_trips),
+    }
+}
+
+/// A line of the trace.
+pub(super) fn trace(trace: &Trace) -> String {
+    match trace {
+        Trace::Sent(line) => format!("C: {line}"),
+        Trace::SentContent(octets) => format!("C: ({octets} octets)"),
+        Trace::Received(reply) => format!("S: {reply}"),
+        Trace::Tls => "TLS".into(),
     }
 }
 

@@ -34,6 +34,7 @@ impl Default for Header {
             timeouts: BTreeMap::new(),
             reply_limits: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            trace: false,
         };
         Self { about: None, config, messages: Vec::new(), lines: Vec::new(), line: 0, cut: false }
     }
@@ -65,6 +66,7 @@ impl Header {
             "ehlo" => config.ehlo = rest.to_owned(),
             "pipelining" => config.pipelining = word(rest)?,
             "chunking" => config.chunking = word(rest)?,
+            "trace" => config.trace = true,
             "timeout" => {
                 let (which, rest) = split(rest);
                 config.timeouts.insert(word(which)?, time(rest)?);

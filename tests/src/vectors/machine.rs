@@ -43,6 +43,8 @@ pub(super) struct Host<'a> {
     pub(super) too_late: BTreeSet<usize>,
     /// It is to quit once these have been submitted.
     quitting: bool,
+    /// TLS or a token is the next thing, and it is the host's turn.
+    is_asked: bool,
     /// What is to be read of which message, where the dialogue itself hands it in.
     asked: BTreeMap<usize, u64>,
     /// What was said and not written.
@@ -50,6 +52,8 @@ pub(super) struct Host<'a> {
     /// How much the network takes before it is stuck.
     room: Option<u64>,
     witness: Witness,
+    /// The first outcome that the witness knows to be wrong.
+    lie: Option<String>,
 }
 
 /// A machine that never waits is stopped after so many outputs.
@@ -76,10 +80,12 @@ impl<'a> Host<'a> {
             submitted: 0,
             too_late: BTreeSet::new(),
             quitting: false,
+            is_asked: false,
             asked: BTreeMap::new(),
             unwritten: Vec::new(),
             room: None,
             witness: Witness::new(dialogue.config.protocol == super::dialogue::Protocol::Lmtp),
+            lie: None,
         }
     }
 
@@ -89,14 +95,19 @@ impl<'a> Host<'a> {
         self.waiting = (0..self.dialogue.messages.len()).collect();
     }
 
-    /// From now on the network takes so many octets, or all.
+    /// From now on the network takes so many octets, or all. What is stuck stays so.
     pub(super) fn limit_writing(&mut self, room: Option<u64>) {
-        self.room = room;
+        if room.is_some() || self.unwritten.is_empty() {
+            self.room = room;
+        }
     }
 
     /// Does one step that is no `Receive`, and whatever the machine asks for then.
     pub(super) fn act(&mut self, action: &Action) -> Result<(), String> {
         let now = self.now;
+        if matches!(action, Action::TlsStarted { .. } | Action::Token(_)) {
+            self.is_asked = false;
+        }
         match action {
             Action::Submit(_) if self.keeps_back => {}
             Action::Submit(messages) => messages.iter().try_for_each(|message| self.submit(*message))?,
@@ -201,9 +212,13 @@ impl<'a> Host<'a> {
                 }
                 Output::ReadBody { message, offset } => self.read(message, offset),
                 Output::StartTls { server_name, verify } => {
+                    self.is_asked = true;
                     self.told.push_back(Told::StartTls { server_name, verify });
                 }
-                Output::GetToken => self.told.push_back(Told::GetToken),
+                Output::GetToken => {
+                    self.is_asked = true;
+                    self.told.push_back(Told::GetToken);
+                }
                 Output::Event(event) => self.learn(event),
                 Output::Wait { deadline } => {
                     self.deadline = deadline;
@@ -282,12 +297,22 @@ impl<'a> Host<'a> {
         let event = match event {
             client::Event::Finished(outcome) => {
                 let message = usize::try_from(outcome.message.0).unwrap_or(usize::MAX);
+                let states = outcome.recipients.iter().map(|recipient| engine::state(recipient.state)).enumerate();
+                let mut witness = self.witness.clone();
+                if !self.connection.is_closed() {
+                    // What is stuck will be written yet.
+                    witness.said(&self.unwritten);
+                }
+                if let Err(lie) = witness.judge(&self.dialogue.messages, message, states) {
+                    self.lie.get_or_insert(lie);
+                }
                 self.outcomes.entry(message).or_default().push(outcome);
                 return;
             }
             client::Event::Trace(trace) => {
-                self.trace.push(format!("{trace:?}"));
-                return;
+                let line = engine::trace(&trace);
+                self.trace.push(line.clone());
+                Event::Trace(line)
             }
             client::Event::Greeting(reply) => Event::Greeting(reply.code().into()),
             client::Event::Capabilities(_) => Event::Capabilities {},
@@ -323,18 +348,14 @@ impl<'a> Host<'a> {
                 return Err(format!("message {message} has ended {} times", outcomes.len()));
             }
         }
-        let asks_host = self.told.iter().any(|told| matches!(told, Told::StartTls { .. } | Told::GetToken));
         let unfinished = (0..self.submitted).any(|message| !self.outcomes.contains_key(&message));
-        if self.closed.is_none() && self.deadline.is_none() && unfinished && !asks_host && self.asked.is_empty() {
+        if self.closed.is_none() && self.deadline.is_none() && unfinished && !self.is_asked && self.asked.is_empty() {
             return Err("it waits for ever: no deadline, and nothing is asked of the host".into());
         }
-        let ended = self.outcomes.iter().flat_map(|(message, outcomes)| {
-            outcomes.iter().flat_map(move |outcome| {
-                let recipients = outcome.recipients.iter().enumerate();
-                recipients.map(move |(index, recipient)| (*message, index, engine::state(recipient.state)))
-            })
-        });
-        self.witness.judge(&self.dialogue.messages, ended)
+        match self.lie.as_ref().or(self.witness.complaint()) {
+            Some(what) => Err(what.clone()),
+            None => Ok(()),
+        }
     }
 
     /// What holds once it is over.

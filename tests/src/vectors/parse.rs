@@ -1,6 +1,6 @@
 //! A file, line by line.
 //!
-//! First the set-up ([`header`](super::header)), then, from the first line that is none of it, the dialogue itself.
+//! First the set-up (`header.rs`), then, from the first line that is none of it, the dialogue itself.
 
 use super::dialogue::{Action, Bytes, ChannelBinding, Dialogue, Event, Step};
 use super::header::Header;
@@ -138,12 +138,11 @@ impl Parser {
             "eof" => Action::Eof {},
             "fails" => Action::Failed(results::error_code(rest)?),
             "token" => {
-                if let Some(code) = rest.strip_prefix("fails ") {
-                    self.push(number, Action::GetToken {});
-                    Action::Failed(results::error_code(code)?)
-                } else {
-                    self.push(number, Action::GetToken {});
-                    Action::Token(utf8(rest)?)
+                self.asked(number, Action::GetToken {});
+                match rest.strip_prefix("fails ") {
+                    _ if rest == "pending" => return Ok(()),
+                    Some(code) => Action::Failed(results::error_code(code)?),
+                    None => Action::Token(utf8(rest)?),
                 }
             }
             "chunk" => match split(rest) {
@@ -200,16 +199,17 @@ impl Parser {
     }
 
     fn handshake(&mut self, number: usize, rest: &str) -> Result<(), String> {
-        self.push(number, self.header.start_tls());
+        self.asked(number, self.header.start_tls());
         let (result, rest) = split(rest);
         let verified = match result {
             "verified" => true,
             "unverified" => false,
+            "pending" => return Ok(()),
             "fails" => {
                 self.push(number, Action::Failed(results::error_code(rest)?));
                 return Ok(());
             }
-            _ => return Err("handshake verified, handshake unverified or handshake fails CODE".into()),
+            _ => return Err("handshake verified, unverified, pending or fails CODE".into()),
         };
         let channel_binding = match split(rest) {
             ("", _) => None,
@@ -217,6 +217,17 @@ impl Parser {
         };
         self.push(number, Action::TlsStarted { verified, channel_binding });
         Ok(())
+    }
+
+    /// What the machine asks for is seen once, though the answer may come later.
+    fn asked(&mut self, number: usize, ask: Action) {
+        let is_question = |action: &Action| matches!(action, Action::StartTls { .. } | Action::GetToken {});
+        let is_answer =
+            |action: &Action| matches!(action, Action::TlsStarted { .. } | Action::Token(_) | Action::Failed(_));
+        let mut actions = self.steps.iter().rev().map(|step| &step.action);
+        if !actions.find(|action| is_question(action) || is_answer(action)).is_some_and(is_question) {
+            self.push(number, ask);
+        }
     }
 
     fn message(&self, text: &str) -> Result<usize, String> {
@@ -260,6 +271,7 @@ fn told(text: &str) -> Result<Event, String> {
             let (command, code) = split(rest);
             Event::Reply { command: number(command)?, code: number(code)? }
         }
+        "trace" => Event::Trace(rest.to_owned()),
         _ => return Err(format!("no such event: {keyword}")),
     })
 }

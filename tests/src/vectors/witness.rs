@@ -127,7 +127,6 @@ impl Witness {
                 self.mode = Mode::Command;
                 self.content_said();
             }
-            Mode::Dotted if line.len() > 1001 => self.complain("a line of more than 1000 octets was sent"),
             Mode::Dotted | Mode::Counted { .. } => {}
         }
     }
@@ -240,25 +239,31 @@ impl Witness {
         self.complaint.get_or_insert_with(|| what.to_owned());
     }
 
-    /// What is wrong with what was said, or with these outcomes, one for each recipient of each message that has ended.
-    pub(super) fn judge<'a>(
+    /// What was wrong with what was said.
+    pub(super) fn complaint(&self) -> Option<&String> {
+        self.complaint.as_ref()
+    }
+
+    /// What is wrong with these outcomes of a message that has just ended, one for each recipient.
+    pub(super) fn judge(
         &self,
         messages: &[Message],
-        outcomes: impl Iterator<Item = (usize, usize, State)> + 'a,
+        message: usize,
+        outcomes: impl Iterator<Item = (usize, State)>,
     ) -> Result<(), String> {
-        if let Some(complaint) = &self.complaint {
-            return Err(complaint.clone());
-        }
         let names = |message: &Message| -> Vec<(String, String)> {
             let from = key(&message.from);
             message.recipients.iter().map(|recipient| (from.clone(), key(&recipient.address))).collect()
         };
         let all: Vec<(String, String)> = messages.iter().flat_map(names).collect();
-        for (message, recipient, state) in outcomes {
-            let name = names(&messages[message]).swap_remove(recipient);
-            if all.iter().filter(|other| **other == name).count() == 1 {
+        let of_this = messages.get(message).map(names).unwrap_or_default();
+        for (recipient, state) in outcomes {
+            let Some(name) = of_this.get(recipient) else {
+                return Err(format!("message {message} has no recipient {recipient}"));
+            };
+            if all.iter().filter(|other| *other == name).count() == 1 {
                 let (from, to) = name;
-                self.judge_one(&from, &to, state).map_err(|what| format!("<{to}> is {state:?}, but {what}"))?;
+                self.judge_one(from, to, state).map_err(|what| format!("<{to}> is {state:?}, but {what}"))?;
             }
         }
         Ok(())
