@@ -1,5 +1,8 @@
 //! An SMTP and LMTP client that does not wait more than the protocol says.
 
+#[cfg(not(any(feature = "blocking", feature = "tokio")))]
+compile_error!("okuru has two clients: choose the feature `blocking`, `tokio` or both");
+
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "blocking")]
