@@ -44,7 +44,7 @@ mod telling {
 
     pub(crate) fn outcome(outcome: &Outcome) {
         debug!(
-            message = outcome.message.0,
+            number = outcome.message.0,
             summary = %outcome.summary(),
             recipients = outcome.recipients.len(),
             queue_id = outcome.queue_id(),
