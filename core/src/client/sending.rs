@@ -221,8 +221,9 @@ impl Sender {
             job.turns_before = wire.turns();
         }
         let plan = Plan::of(&job.message, ground).and_then(|plan| {
-            self.choose_recipients(&mut job)?;
+            // In this order: who can't be named must not take the place of another.
             refuse_what_needs_utf8(&mut job, &plan)?;
+            self.choose_recipients(&mut job)?;
             Ok(plan)
         });
         match plan {
@@ -329,7 +330,7 @@ fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
         ascii_reverse_path(&job.message.envelope.reverse_path)?;
     }
     for (recipient, named) in job.recipients.iter_mut().zip(&job.message.envelope.recipients) {
-        if recipient.standing == Standing::Waiting
+        if matches!(recipient.standing, Standing::Waiting | Standing::Later)
             && !named.path.is_ascii()
             && let Err(error) = ascii_forward_path(&named.path)
         {
