@@ -214,12 +214,7 @@ impl Sender {
         if job.progress == Progress::Queued {
             job.turns_before = wire.turns();
         }
-        let plan = Plan::of(&job.message, ground).and_then(|plan| {
-            self.choose_recipients(&mut job)?;
-            refuse_what_needs_utf8(&mut job, &plan)?;
-            Ok(plan)
-        });
-        match plan {
+        match self.plan(&mut job, ground) {
             Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
                 let behind = !self.row.is_empty();
@@ -236,6 +231,13 @@ impl Sender {
             }
         }
         true
+    }
+
+    fn plan(&mut self, job: &mut Job, ground: Ground<'_>) -> Result<Plan, Error> {
+        let plan = Plan::of(&job.message, ground)?;
+        self.choose_recipients(job)?;
+        refuse_what_needs_utf8(job, &plan)?;
+        Ok(plan)
     }
 
     fn may_begin(&self, wire: &Wire) -> bool {
