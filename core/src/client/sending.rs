@@ -252,8 +252,8 @@ impl Sender {
                 let Some(first) = self.row.front() else {
                     return true;
                 };
-                let most = self.in_flight.octets(wire.shortest_turn());
-                self.row.len() < self.in_flight.messages && wire.said() - first.place < most
+                self.row.len() < self.in_flight.messages
+                    && self.in_flight.has_room(wire.said() - first.place, wire.shortest_turn())
             }
         }
     }
