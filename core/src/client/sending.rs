@@ -353,7 +353,7 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
         Stage::Begun => say_mail(this, now, wire),
         Stage::Envelope { next } => {
             let next = *next;
-            say_rcpt(this, next, now, wire);
+            say_rcpt(this, next, one_by_one, now, wire);
         }
         Stage::EnvelopeSaid => {
             let all_or_nothing = this.job.message.all_or_nothing && this.job.recipients.len() > 1;
@@ -399,22 +399,27 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
     this.stage = Stage::Envelope { next: 0 };
 }
 
-fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let rest = this.job.recipients.get(next..).unwrap_or_default();
-    let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Waiting) else {
-        this.stage = Stage::EnvelopeSaid;
-        return;
-    };
-    let index = next + skipped;
-    let Recipient { path, parameters } = &this.job.message.envelope.recipients[index];
-    if this.plan.declared.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
-    } else if let Ok(path) = ascii_forward_path(path) {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+/// Says RCPT for each recipient who is to be named, from this one on, or only for the `first` of them.
+fn say_rcpt(this: &mut Transaction, next: usize, first: bool, now: Duration, wire: &mut Wire) {
+    let (smtputf8, job) = (this.plan.declared.smtputf8, &mut this.job);
+    for index in next..job.recipients.len() {
+        if job.recipients[index].standing != Standing::Waiting {
+            continue;
+        }
+        let Recipient { path, parameters } = &job.message.envelope.recipients[index];
+        if smtputf8 || path.is_ascii() {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
+        } else if let Ok(path) = ascii_forward_path(path) {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+        }
+        job.recipients[index].standing = Standing::Asked;
+        this.due += 1;
+        if first {
+            this.stage = Stage::Envelope { next: index + 1 };
+            return;
+        }
     }
-    this.job.recipients[index].standing = Standing::Asked;
-    this.due += 1;
-    this.stage = Stage::Envelope { next: index + 1 };
+    this.stage = Stage::EnvelopeSaid;
 }
 
 /// Goes on from the envelope. `answered`: the replies to it are known.
