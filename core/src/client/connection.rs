@@ -490,7 +490,7 @@ impl Patience {
 
 /// Whether the server closes the connection behind it (RFC 5321 §3.8).
 fn is_last(reply: &Reply) -> bool {
-    reply.raw().starts_with(b"421")
+    reply.severity() == Severity::Transient && reply.code() == 421
 }
 
 /// A server may refuse content before its end; the rest of it is on its way and will be ignored.

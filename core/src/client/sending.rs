@@ -220,13 +220,7 @@ impl Sender {
         if job.progress == Progress::Queued {
             job.turns_before = wire.turns();
         }
-        let plan = Plan::of(&job.message, ground).and_then(|plan| {
-            // In this order: who can't be named must not take the place of another.
-            refuse_what_needs_utf8(&mut job, &plan)?;
-            self.choose_recipients(&mut job)?;
-            Ok(plan)
-        });
-        match plan {
+        match self.plan(&mut job, ground) {
             Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
                 let behind = !self.row.is_empty();
@@ -245,6 +239,14 @@ impl Sender {
         true
     }
 
+    fn plan(&mut self, job: &mut Job, ground: Ground<'_>) -> Result<Plan, Error> {
+        let plan = Plan::of(&job.message, ground)?;
+        // In this order: who can't be named must not take the place of another.
+        refuse_what_needs_utf8(job, &plan)?;
+        self.choose_recipients(job)?;
+        Ok(plan)
+    }
+
     fn may_begin(&self, wire: &Wire) -> bool {
         match self.level {
             Pipelining::None | Pipelining::Message => self.row.is_empty() && wire.is_quiet(),
@@ -257,8 +259,8 @@ impl Sender {
                 let Some(first) = self.row.front() else {
                     return true;
                 };
-                let most = self.in_flight.octets(wire.shortest_turn());
-                self.row.len() < self.in_flight.messages && wire.said() - first.place < most
+                self.row.len() < self.in_flight.messages
+                    && self.in_flight.has_room(wire.said() - first.place, wire.shortest_turn())
             }
         }
     }
@@ -358,7 +360,7 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
         Stage::Begun => say_mail(this, now, wire),
         Stage::Envelope { next } => {
             let next = *next;
-            say_rcpt(this, next, now, wire);
+            say_rcpt(this, next, one_by_one, now, wire);
         }
         Stage::EnvelopeSaid => {
             let all_or_nothing = this.job.message.all_or_nothing && this.job.recipients.len() > 1;
@@ -404,22 +406,27 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
     this.stage = Stage::Envelope { next: 0 };
 }
 
-fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let rest = this.job.recipients.get(next..).unwrap_or_default();
-    let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Waiting) else {
-        this.stage = Stage::EnvelopeSaid;
-        return;
-    };
-    let index = next + skipped;
-    let Recipient { path, parameters } = &this.job.message.envelope.recipients[index];
-    if this.plan.declared.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
-    } else if let Ok(path) = ascii_forward_path(path) {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+/// Says RCPT for each recipient who is to be named, from this one on, or only for the `first` of them.
+fn say_rcpt(this: &mut Transaction, next: usize, first: bool, now: Duration, wire: &mut Wire) {
+    let (smtputf8, job) = (this.plan.declared.smtputf8, &mut this.job);
+    for index in next..job.recipients.len() {
+        if job.recipients[index].standing != Standing::Waiting {
+            continue;
+        }
+        let Recipient { path, parameters } = &job.message.envelope.recipients[index];
+        if smtputf8 || path.is_ascii() {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
+        } else if let Ok(path) = ascii_forward_path(path) {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+        }
+        job.recipients[index].standing = Standing::Asked;
+        this.due += 1;
+        if first {
+            this.stage = Stage::Envelope { next: index + 1 };
+            return;
+        }
     }
-    this.job.recipients[index].standing = Standing::Asked;
-    this.due += 1;
-    this.stage = Stage::Envelope { next: index + 1 };
+    this.stage = Stage::EnvelopeSaid;
 }
 
 /// Goes on from the envelope. `answered`: the replies to it are known.
