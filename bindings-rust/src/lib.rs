@@ -1,5 +1,6 @@
 //! An SMTP and LMTP client that does not wait more than the protocol says.
 
+mod acknowledgement;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "blocking")]

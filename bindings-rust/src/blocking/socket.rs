@@ -13,6 +13,7 @@ use rustix::net::{RecvFlags, recv};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use socket2::Socket as RawSocket;
 
+use crate::acknowledgement::Acknowledgement;
 use crate::transport::Transport;
 
 /// A connected socket.
@@ -21,6 +22,7 @@ pub(super) struct Socket {
     raw: RawSocket,
     /// SO_RCVTIMEO.
     timeout: Option<Duration>,
+    acknowledgement: Acknowledgement,
 }
 
 /// A time-out of at least this is left as it is: waking up too early that seldom costs nothing.
@@ -32,7 +34,7 @@ impl Socket {
         // Elsewhere there is no way to say for a single call that it must not wait.
         raw.set_nonblocking(cfg!(not(unix)))?;
         raw.set_read_timeout(None)?;
-        Ok(Self { raw, timeout: None })
+        Ok(Self { raw, timeout: None, acknowledgement: Acknowledgement::default() })
     }
 
     pub(super) fn raw(&self) -> &RawSocket {
@@ -49,7 +51,9 @@ impl Socket {
                 self.raw.set_read_timeout(timeout)?;
                 self.timeout = timeout;
             }
+            self.acknowledgement.about_to_wait(&self.raw);
             let (_, length) = recv(&self.raw, buffer, RecvFlags::empty())?;
+            self.acknowledgement.has_read();
             Ok(length)
         }
         #[cfg(not(unix))]
@@ -103,10 +107,12 @@ impl Transport for Socket {
         let flags = SendFlags::DONTWAIT;
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        Ok(match buffers {
+        let length = match buffers {
             [buffer] => send(&self.raw, buffer, flags)?,
             buffers => sendmsg(&self.raw, buffers, &mut SendAncillaryBuffer::default(), flags)?,
-        })
+        };
+        self.acknowledgement.has_written();
+        Ok(length)
     }
 
     #[cfg(not(unix))]
