@@ -191,7 +191,10 @@ fn contents() -> [(&'static str, Vec<u8>); 9] {
     long_header.extend_from_slice(&[b'l'; 5000]);
     long_header.extend_from_slice(b"\r\n\r\nbody\r\n");
     [
-        ("7-bit", b"Subject: a line  \r\n\twith a tab \r\nBcc: x@y\r\n\r\nHello! \r\n\r\n \t\r\nFrom here\r\n\r\n".to_vec()),
+        (
+            "7-bit",
+            b"Subject: a line  \r\n\twith a tab \r\nBcc: x@y\r\n\r\nHello! \r\n\r\n \t\r\nFrom here\r\n\r\n".to_vec(),
+        ),
         ("8-bit", b"Subject: bytes\r\n\r\ncaf\xc3\xa9 \xff\xfe\x80\r\n\xa0\r\n".to_vec()),
         ("dots", b"Subject: dots\r\n\r\n.\r\n..\r\n.one\r\n...\r\n.\r\n.\r\nend.\r\n.\r\n".to_vec()),
         ("LF alone", b"Subject: unix\n\n.\nline\n..\n\n.\n".to_vec()),

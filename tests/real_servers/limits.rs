@@ -65,14 +65,10 @@ fn a_server_may_say_late_that_a_message_is_too_large() {
     for way in all_ways() {
         let mut client = way.client(servers.in_clear("small"));
         let to = &["bob@example.test", "defer@example.test"][..];
-        let letters = [
-            Letter::plain(to),
-            Letter::new(to, &large),
-            Letter::plain(to),
-            Letter::new(to, &large),
-            Letter::plain(to),
-        ];
-        let messages = letters.iter().enumerate().map(|(place, it)| if place == 3 { it.streamed() } else { it.message() });
+        let letters =
+            [Letter::plain(to), Letter::new(to, &large), Letter::plain(to), Letter::new(to, &large), Letter::plain(to)];
+        let messages =
+            letters.iter().enumerate().map(|(place, it)| if place == 3 { it.streamed() } else { it.message() });
         let outcomes = client.send_many(messages.collect());
         let deferred = (State::Deferred, Some(ErrorCode::ReplyDeferred));
         for (place, (letter, outcome)) in letters.into_iter().zip(&outcomes).enumerate() {

@@ -65,11 +65,7 @@ const REFUSED: &[Case] = &[
         ],
         ..USUAL
     },
-    Case {
-        to: &["defer@example.test", "reject@example.test"],
-        expected: &[NOT_NOW, UNKNOWN_HERE],
-        ..USUAL
-    },
+    Case { to: &["defer@example.test", "reject@example.test"], expected: &[NOT_NOW, UNKNOWN_HERE], ..USUAL },
     Case {
         from: "refused-at-data@example.test",
         to: &[BOB, "reject@example.test", "somebody@example.test"],

@@ -3,14 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use okuru::{Content, Query, State, Summary};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime;
 use tokio::time::timeout;
 
-use crate::harness::{Books, Client, Dialogue, Kind, Letter, Servers, all_ways};
+use crate::harness::{BOTH, Books, Client, Dialogue, Kind, Letter, Servers, all_ways};
 
 const BOB: [&str; 1] = ["bob@example.test"];
 
@@ -145,4 +145,24 @@ fn a_message_has_until_its_deadline() {
     assert_eq!(outcome.summary(), Summary::Deferred, "{outcome:#?}");
     assert_eq!(outcome.error.map(|error| error.code()), Some(okuru::ErrorCode::TimeoutDeadline));
     assert_eq!(servers.post.wait_for(b"X-Test: stuck", 0), []);
+}
+
+#[test]
+fn replies_in_two_segments_are_not_waited_for() {
+    let servers = Servers::shared();
+    for kind in BOTH {
+        // Where the buffer of Postfix, of 4 kB, ends between a content and the commands behind it, it answers twice.
+        for length in (3880..4160).step_by(20) {
+            let mut client = Client::new(kind, servers.in_clear("mx"));
+            let content = format!("\r\n{}\r\n", "x".repeat(length));
+            let letters: Vec<Letter> =
+                (0..5).map(|_| Letter::new(&["discard@example.test"], content.as_bytes())).collect();
+            let mut told = vec![Instant::now()];
+            let outcomes =
+                client.send_many_and(letters.iter().map(Letter::message).collect(), |_| told.push(Instant::now()));
+            assert!(outcomes.iter().all(|outcome| outcome.summary() == Summary::Accepted), "{outcomes:#?}");
+            let quickest = told.windows(2).skip(1).map(|pair| pair[1] - pair[0]).min().expect("there are several");
+            assert!(quickest < Duration::from_millis(30), "{kind:?}: {quickest:?} for each message of {length} octets");
+        }
+    }
 }

@@ -79,7 +79,8 @@ fn check(servers: &Servers, hops: usize, entry: &Entry) {
         assert_eq!((copy.from.as_str(), copy.hops), (letter.from.as_str(), hops), "{line}; {note}");
         if copy.content != *content {
             let at = copy.content.iter().zip(content).take_while(|(got, wanted)| got == wanted).count();
-            let around = |bytes: &[u8]| bytes[at.saturating_sub(40)..bytes.len().min(at + 40)].escape_ascii().to_string();
+            let around =
+                |bytes: &[u8]| bytes[at.saturating_sub(40)..bytes.len().min(at + 40)].escape_ascii().to_string();
             panic!(
                 "{line} for {} differs at octet {at}, of {} and {}; {note}\ndelivered: {}\nexpected:  {}",
                 copy.to,
