@@ -190,7 +190,7 @@ mod tests {
         let (_file, mut content) = file(b"Subject: x\r\n\r\n");
         assert!(content.is_closed_file());
         content.open().unwrap();
-        assert!(matches!(&content.0, Source::Held(bytes) if bytes == "Subject: x\r\n\r\n"));
+        assert!(matches!(&content.0, Source::Held(bytes, _) if bytes == "Subject: x\r\n\r\n"));
 
         let large = vec![b'x'; MOST_HELD as usize + 1];
         let (_file, mut content) = file(&large);
