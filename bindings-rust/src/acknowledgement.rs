@@ -5,6 +5,8 @@
 //! is acknowledged (RFC 1122 §4.2.3.4), and we delay that in the hope of something to send along (§4.2.3.2): 40 ms on
 //! Linux, for a message that takes one. So whoever has read, has written nothing since and is about to wait again
 //! acknowledges at once. In a steady stream that never happens, and costs nothing.
+//!
+//! Elsewhere there is no way to ask for that.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsFd;
@@ -12,9 +14,11 @@ use std::os::fd::AsFd;
 /// Whether something was read that nothing was written in answer to.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledgement {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     is_owed: bool,
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 impl Acknowledgement {
     pub(crate) fn has_read(&mut self) {
         self.is_owed = true;
@@ -25,17 +29,19 @@ impl Acknowledgement {
     }
 
     /// Nothing will be done with `socket` before more comes.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn about_to_wait(&mut self, socket: impl AsFd) {
         if std::mem::take(&mut self.is_owed) {
             // A socket that is not TCP refuses, and has nothing to acknowledge.
             let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
         }
     }
+}
 
-    /// There is no way to ask for it here.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn about_to_wait<S>(&mut self, _: S) {
-        self.is_owed = false;
-    }
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Acknowledgement {
+    pub(crate) fn has_read(&mut self) {}
+
+    pub(crate) fn has_written(&mut self) {}
+
+    pub(crate) fn about_to_wait<S>(&mut self, _: S) {}
 }

@@ -51,7 +51,7 @@ fn a_crash_in_the_middle_of_many_messages() {
         servers.wait_for_empty_queues();
         let mut books = Books::new(&servers);
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, format!("{way}: {:?}", outcome.progress));
+            books.enter(letter, outcome, &format!("{way}: {:?}", outcome.progress));
         }
         books.balance();
     }
@@ -96,7 +96,7 @@ fn a_crash_in_the_middle_of_a_content() {
         servers.wait_for_empty_queues();
         let mut books = Books::new(&servers);
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
         books.balance();
     }
@@ -114,7 +114,7 @@ fn a_crash_between_messages_is_not_noticed() {
             let outcomes = client.send_many(letters.iter().map(Letter::message).collect());
             for (letter, outcome) in letters.into_iter().zip(&outcomes) {
                 assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}; {way}");
-                books.enter(letter, outcome, way);
+                books.enter(letter, outcome, &way);
             }
             assert!(servers.kill_smtpd("mx") > 0, "nothing was killed; {way}");
         }

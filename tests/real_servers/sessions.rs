@@ -26,7 +26,7 @@ fn a_session_is_kept_and_used_again() {
             let outcomes = client.send_many(letters.iter().map(Letter::message).collect());
             for (letter, outcome) in letters.into_iter().zip(&outcomes) {
                 assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}; {way}");
-                books.enter(letter, outcome, way);
+                books.enter(letter, outcome, &way);
             }
         };
         send(&mut client);
@@ -61,7 +61,7 @@ fn a_session_that_the_server_ended_is_opened_again() {
             let letter = Letter::plain(&BOB).from(from);
             let outcome = client.send(letter.message());
             assert_eq!(outcome.recipients[0].state, state, "{outcome:#?}; {way}");
-            books.enter(letter, &outcome, way);
+            books.enter(letter, &outcome, &way);
         }
         client.close();
         assert_eq!(dialogue.count("QUIT"), 1, "{way}\n{}", dialogue.text());
@@ -125,7 +125,7 @@ fn outcomes_that_nobody_waits_for_leave_the_client_usable() {
         let outcome = client.send(last.message());
         assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}; {way}");
         let mut books = Books::new(servers);
-        books.enter(last, &outcome, way);
+        books.enter(last, &outcome, &way);
         books.balance();
         // Those behind the first were cancelled, or had been taken by then: not more than once.
         for letter in &letters {

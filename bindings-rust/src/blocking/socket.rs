@@ -13,6 +13,7 @@ use rustix::net::{RecvFlags, recv};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use socket2::Socket as RawSocket;
 
+#[cfg(unix)]
 use crate::acknowledgement::Acknowledgement;
 use crate::transport::Transport;
 
@@ -21,11 +22,14 @@ use crate::transport::Transport;
 pub(super) struct Socket {
     raw: RawSocket,
     /// SO_RCVTIMEO.
+    #[cfg(unix)]
     timeout: Option<Duration>,
+    #[cfg(unix)]
     acknowledgement: Acknowledgement,
 }
 
 /// A time-out of at least this is left as it is: waking up too early that seldom costs nothing.
+#[cfg(unix)]
 const LONG: Duration = Duration::from_secs(1);
 
 impl Socket {
@@ -34,7 +38,13 @@ impl Socket {
         // Elsewhere there is no way to say for a single call that it must not wait.
         raw.set_nonblocking(cfg!(not(unix)))?;
         raw.set_read_timeout(None)?;
-        Ok(Self { raw, timeout: None, acknowledgement: Acknowledgement::default() })
+        Ok(Self {
+            raw,
+            #[cfg(unix)]
+            timeout: None,
+            #[cfg(unix)]
+            acknowledgement: Acknowledgement::default(),
+        })
     }
 
     pub(super) fn raw(&self) -> &RawSocket {
@@ -123,6 +133,7 @@ impl Transport for Socket {
 
 /// What SO_RCVTIMEO is to be, where it is `current` and `within` that time the wait is to end: a power of two of
 /// milliseconds, so that it stays the same while the time that is left hardly changes.
+#[cfg(unix)]
 fn receive_timeout(current: Option<Duration>, within: Option<Duration>) -> Option<Duration> {
     let within = within?;
     if let Some(current) = current
@@ -136,7 +147,7 @@ fn receive_timeout(current: Option<Duration>, within: Option<Duration>) -> Optio
     Some(Duration::from_millis(1 << milliseconds.ilog2()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

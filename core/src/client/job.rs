@@ -40,9 +40,8 @@ impl Job {
 
     /// Whether a recipient was refused.
     pub(super) fn has_refused(&self) -> bool {
-        let refused = |recipient: &RecipientOutcome| {
-            recipient.standing == Standing::Ended && recipient.state != State::Accepted
-        };
+        let refused =
+            |recipient: &RecipientOutcome| recipient.standing == Standing::Ended && recipient.state != State::Accepted;
         self.recipients.iter().any(refused)
     }
 
