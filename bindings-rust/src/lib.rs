@@ -39,6 +39,7 @@ compile_error!("okuru has two clients: choose the feature `blocking`, `tokio` or
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod acknowledgement;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "blocking")]

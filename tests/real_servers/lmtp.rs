@@ -41,7 +41,7 @@ fn each_recipient_has_its_own_outcome() {
                 [&[taken], &mixed, &[full], &[unknown], &[full_for_now, taken], &mixed, &[taken, taken]];
             for (place, (letter, outcome)) in letters.into_iter().zip(&outcomes).enumerate() {
                 assert_eq!(states(outcome), expected[place], "{way}: number {place}\n{outcome:#?}");
-                books.enter(letter, outcome, way);
+                books.enter(letter, outcome, &way);
             }
         }
     }
@@ -67,7 +67,7 @@ fn all_or_nothing_holds_until_the_content() {
         assert_eq!(just(&outcomes[1]), [accepted, rejected, accepted], "{way}");
         assert_eq!(just(&outcomes[2]), [accepted, accepted], "{way}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();

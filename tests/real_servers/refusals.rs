@@ -155,7 +155,7 @@ fn send(client: &mut Client, cases: &[&Case], way: Way, streamed: bool, books: &
     for ((case, letter), outcome) in cases.iter().zip(letters).zip(&outcomes) {
         let note = format!("{way}, streamed {streamed}: from {} to {:?}{}", case.from, case.to, case.header);
         case.check(outcome, &note);
-        books.enter(letter, outcome, note);
+        books.enter(letter, outcome, &note);
     }
 }
 
@@ -183,7 +183,7 @@ fn a_session_that_ends_costs_no_other_message() {
                     3.. if in_flight && outcome.recipients[0].state == State::Unknown => {}
                     _ => USUAL.check(outcome, &note),
                 }
-                books.enter(letter, outcome, note);
+                books.enter(letter, outcome, &note);
             }
         }
     }
@@ -212,7 +212,7 @@ fn all_or_nothing() {
         ];
         assert_eq!(seen.collect::<Vec<_>>(), expected, "{way}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();

@@ -13,6 +13,8 @@ use rustix::net::{RecvFlags, recv};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use socket2::Socket as RawSocket;
 
+#[cfg(unix)]
+use crate::acknowledgement::Acknowledgement;
 use crate::transport::Transport;
 
 /// A connected socket.
@@ -22,6 +24,8 @@ pub(super) struct Socket {
     /// SO_RCVTIMEO.
     #[cfg(unix)]
     timeout: Option<Duration>,
+    #[cfg(unix)]
+    acknowledgement: Acknowledgement,
 }
 
 /// A time-out of at least this is left as it is: waking up too early that seldom costs nothing.
@@ -38,6 +42,8 @@ impl Socket {
             raw,
             #[cfg(unix)]
             timeout: None,
+            #[cfg(unix)]
+            acknowledgement: Acknowledgement::default(),
         })
     }
 
@@ -55,7 +61,9 @@ impl Socket {
                 self.raw.set_read_timeout(timeout)?;
                 self.timeout = timeout;
             }
+            self.acknowledgement.about_to_wait(&self.raw);
             let (_, length) = recv(&self.raw, buffer, RecvFlags::empty())?;
+            self.acknowledgement.has_read();
             Ok(length)
         }
         #[cfg(not(unix))]
@@ -109,10 +117,12 @@ impl Transport for Socket {
         let flags = SendFlags::DONTWAIT;
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        Ok(match buffers {
+        let length = match buffers {
             [buffer] => send(&self.raw, buffer, flags)?,
             buffers => sendmsg(&self.raw, buffers, &mut SendAncillaryBuffer::default(), flags)?,
-        })
+        };
+        self.acknowledgement.has_written();
+        Ok(length)
     }
 
     #[cfg(not(unix))]

@@ -32,13 +32,19 @@ impl<'a> Books<'a> {
     }
 
     /// Writes down an outcome. `note` is for the failure, should there be one.
-    pub(crate) fn enter(&mut self, letter: Letter, outcome: &Outcome, note: impl ToString) {
+    pub(crate) fn enter(&mut self, letter: Letter, outcome: &Outcome, note: &(impl ToString + ?Sized)) {
         let content = letter.delivered();
         self.enter_with(letter, outcome, content, note);
     }
 
     /// The same for a letter that is expected with this content.
-    pub(crate) fn enter_with(&mut self, letter: Letter, outcome: &Outcome, content: Vec<u8>, note: impl ToString) {
+    pub(crate) fn enter_with(
+        &mut self,
+        letter: Letter,
+        outcome: &Outcome,
+        content: Vec<u8>,
+        note: &(impl ToString + ?Sized),
+    ) {
         let states: Vec<State> = outcome.recipients.iter().map(|recipient| recipient.state).collect();
         assert_eq!(states.len(), letter.to.len(), "one outcome for each recipient; {}", note.to_string());
         self.entries.push(Entry { letter, states, note: note.to_string(), content });
