@@ -174,6 +174,12 @@ fn progress(arguments: &SendArguments, total: u64) -> ProgressBar {
     ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
 }
 
+/// Writes to standard output.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    out.write_all(text).and_then(|()| out.flush()).map_err(|error| untold(&error))
+}
+
 fn untold(error: &io::Error) -> Failure {
     let what = format!("standard output can't be written: {}", letter::in_words(error));
     Failure { error: Error::new(ErrorCode::Cancelled, what), exit: Exit::Unfinished }
