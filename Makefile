@@ -31,6 +31,7 @@ no-std: targets ## Build the core for machines without an operating system, with
 
 unit: servers ## Every test of the workspace
 	$(CARGO) test --locked --workspace --all-features
+	$(CARGO) test --locked --release -p okuru --test large
 
 servers: ## Install the real mail servers that the tests start, and try them
 	tests/servers/install
