@@ -9,6 +9,8 @@ mod content;
 mod courier;
 mod flight;
 mod gather;
+#[cfg(feature = "lettre")]
+pub mod lettre;
 mod logging;
 mod message;
 mod options;

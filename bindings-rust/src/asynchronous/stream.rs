@@ -1,9 +1,10 @@
 //! A connected socket of tokio's, as the shared code wants it.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -30,6 +31,16 @@ impl Stream {
         polled.map_ok(|()| buffer.filled().len())
     }
 
+    /// Reads from the socket itself. What tokio has heard of it is old news, where the runtime has not run since the last
+    /// call: that the server has closed it, for instance.
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => (&*SockRef::from(stream)).read(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => (&*SockRef::from(stream)).read(buffer),
+        }
+    }
+
     fn poll_write(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match (self, buffers) {
             (Self::Tcp(stream), [buffer]) => Pin::new(stream).poll_write(context, buffer),
@@ -50,7 +61,10 @@ pub(super) struct InTask<'a, 'b> {
 
 impl Transport for InTask<'_, '_> {
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        ready(self.stream.poll_read(self.context, buffer))
+        match self.stream.poll_read(self.context, buffer) {
+            Poll::Ready(result) => result,
+            Poll::Pending => self.stream.read_now(buffer),
+        }
     }
 
     fn try_write(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {

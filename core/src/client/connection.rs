@@ -144,7 +144,7 @@ impl Connection {
                     Err(error) => return self.hang_up(error.at(self.step()), None),
                 },
             };
-            self.answered(now, due, reply, !input.is_empty());
+            self.answered(now, due, &reply, !input.is_empty());
         }
     }
 
@@ -228,17 +228,11 @@ impl Connection {
     }
 
     /// What to do next. To be called until it says [`Output::Wait`] or [`Output::Closed`].
+    #[inline] // so that what is at hand costs the host no call
     pub fn poll(&mut self, now: Duration) -> Output {
-        loop {
-            if let Some(output) = self.wire.next_output() {
-                return output;
-            }
-            if let Phase::Closed(closed) = &self.phase {
-                return Output::Closed(closed.clone());
-            }
-            if !self.say(now) && !self.wire.has_output() {
-                return self.wait(now);
-            }
+        match self.wire.next_output() {
+            Some(output) => output,
+            None => self.think(now),
         }
     }
 
@@ -260,6 +254,23 @@ impl Connection {
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
+    }
+
+    /// Nothing is at hand: says what may be said now.
+    #[inline(never)]
+    fn think(&mut self, now: Duration) -> Output {
+        loop {
+            if let Phase::Closed(closed) = &self.phase {
+                return Output::Closed(closed.clone());
+            }
+            let said = self.say(now);
+            if let Some(output) = self.wire.next_output() {
+                return output;
+            }
+            if !said {
+                return self.wait(now);
+            }
+        }
     }
 
     /// Says one thing that may be said now, if there is any.
@@ -356,15 +367,15 @@ impl Connection {
     }
 
     /// A reply has come. `unread`: there are more bytes behind it.
-    fn answered(&mut self, now: Duration, due: Option<Due>, reply: Reply, unread: bool) {
+    fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply, unread: bool) {
         if self.config.trace {
             self.wire.event(Event::Trace(Trace::Received(reply.clone())));
         }
         let Some(due) = due else {
             return self.unasked(reply);
         };
-        let closing = is_last(&reply).then(|| reply.clone());
-        if self.wire.not_yet_asked(due) && closing.is_none() && !is_early_refusal(due.asked, &reply) {
+        let closing = is_last(reply);
+        if self.wire.not_yet_asked(due) && !closing && !is_early_refusal(due.asked, reply) {
             return self.unasked(reply);
         }
         self.wire.answered(now);
@@ -376,34 +387,34 @@ impl Connection {
                     Consequence::Broken(error) => self.hang_up(error, None),
                 }
             }
-            Asked::Rset if reply.severity() == Severity::Completion || closing.is_some() => {}
-            Asked::Rset => self.hang_up(refusal(&reply).at(Step::Rset), None),
-            Asked::Hello | Asked::StartTls | Asked::Auth if closing.is_some() => {}
+            Asked::Rset if reply.severity() == Severity::Completion || closing => {}
+            Asked::Rset => self.hang_up(refusal(reply).at(Step::Rset), None),
+            Asked::Hello | Asked::StartTls | Asked::Auth if closing => {}
             Asked::Greeting | Asked::Hello | Asked::StartTls | Asked::Auth => {
                 self.opening_answered(due.asked, reply, unread, now);
             }
             Asked::Command => {
                 let id = self.queries_answered;
                 self.queries_answered += 1;
-                self.wire.event(Event::Reply { id, reply });
+                self.wire.event(Event::Reply { id, reply: reply.clone() });
             }
             Asked::Quit => self.close(Closed::Quit),
         }
-        if let Some(reply) = closing {
-            self.hang_up(refusal(&reply).at(due.asked.step()), Some(reply));
+        if closing {
+            self.hang_up(refusal(reply).at(due.asked.step()), Some(reply.clone()));
         }
     }
 
     /// A reply has come that nothing had asked for.
-    fn unasked(&mut self, reply: Reply) {
+    fn unasked(&mut self, reply: &Reply) {
         let step = self.step();
-        if is_last(&reply) {
-            return self.hang_up(refusal(&reply).at(step), Some(reply));
+        if is_last(reply) {
+            return self.hang_up(refusal(reply).at(step), Some(reply.clone()));
         }
         let what = format!("the server said without being asked: {reply}");
         let error = Error::new(ErrorCode::ProtocolUnexpectedReply, what).at(step);
         let refused = matches!(reply.severity(), Severity::Transient | Severity::Permanent);
-        if refused && self.wire.next_due().is_none() && self.sender.refuse_early(&reply) {
+        if refused && self.wire.next_due().is_none() && self.sender.refuse_early(reply) {
             return self.stop_content();
         }
         self.hang_up(error, None);

@@ -45,7 +45,7 @@ impl Sender {
     pub(super) fn refuse_early(&mut self, reply: &Reply) -> bool {
         match self.row.front_mut() {
             Some(front) if matches!(front.stage, Stage::Go { .. } | Stage::Content { .. }) => {
-                front.job.refuse(reply.clone(), Step::Content);
+                front.job.refuse(reply, Step::Content);
                 true
             }
             _ => false,

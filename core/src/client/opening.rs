@@ -44,7 +44,7 @@ impl Connection {
 
     /// A reply has come to what is said before the first message. `unread`: there are more bytes behind it.
     #[cold]
-    pub(super) fn opening_answered(&mut self, asked: Asked, reply: Reply, unread: bool, now: Duration) {
+    pub(super) fn opening_answered(&mut self, asked: Asked, reply: &Reply, unread: bool, now: Duration) {
         match asked {
             Asked::Greeting => self.greeted(reply, now),
             Asked::Hello => self.hello_answered(reply, now),
@@ -53,23 +53,23 @@ impl Connection {
         }
     }
 
-    fn greeted(&mut self, reply: Reply, now: Duration) {
+    fn greeted(&mut self, reply: &Reply, now: Duration) {
         let severity = reply.severity();
         if severity == Severity::Completion {
-            self.wire.event(Event::Greeting(reply));
+            self.wire.event(Event::Greeting(reply.clone()));
             self.say_hello(if self.is_lmtp() { "LHLO" } else { "EHLO" }, now);
         } else if severity == Severity::Intermediate {
-            self.unexpected_code(&reply, Step::Greeting);
+            self.unexpected_code(reply, Step::Greeting);
         } else {
-            self.part(refusal(&reply).at(Step::Greeting), Some(reply), now);
+            self.part(refusal(reply).at(Step::Greeting), Some(reply.clone()), now);
         }
     }
 
-    fn hello_answered(&mut self, reply: Reply, now: Duration) {
+    fn hello_answered(&mut self, reply: &Reply, now: Duration) {
         let esmtp = !self.said_helo;
         match reply.severity() {
             Severity::Completion => {
-                self.capabilities = if esmtp { Capabilities::from_reply(&reply) } else { Capabilities::default() };
+                self.capabilities = if esmtp { Capabilities::from_reply(reply) } else { Capabilities::default() };
                 self.wire.event(Event::Capabilities(Box::new(self.capabilities.clone())));
                 self.secure(now);
             }
@@ -78,21 +78,21 @@ impl Connection {
                 self.said_helo = true;
                 self.say_hello("HELO", now);
             }
-            Severity::Intermediate => self.unexpected_code(&reply, Step::Ehlo),
-            _ => self.part(refusal(&reply).at(Step::Ehlo), Some(reply), now),
+            Severity::Intermediate => self.unexpected_code(reply, Step::Ehlo),
+            _ => self.part(refusal(reply).at(Step::Ehlo), Some(reply.clone()), now),
         }
     }
 
-    fn start_tls_answered(&mut self, reply: Reply, unread: bool, now: Duration) {
+    fn start_tls_answered(&mut self, reply: &Reply, unread: bool, now: Duration) {
         match reply.severity() {
             // CVE-2011-0411: what came before TLS must not be taken for what comes inside it.
             Severity::Completion if unread => self.injected(),
             Severity::Completion => self.ask_for_tls(now),
-            Severity::Intermediate => self.unexpected_code(&reply, Step::StartTls),
+            Severity::Intermediate => self.unexpected_code(reply, Step::StartTls),
             _ if self.config.tls == Tls::Opportunistic => self.authenticate(now),
             _ => {
                 let what = format!("TLS is required, and the server said: {reply}");
-                self.part(Error::new(ErrorCode::SecurityTlsStripped, what).at(Step::StartTls), Some(reply), now);
+                self.part(Error::new(ErrorCode::SecurityTlsStripped, what).at(Step::StartTls), Some(reply.clone()), now);
             }
         }
     }
@@ -123,12 +123,12 @@ impl Connection {
         }
     }
 
-    fn auth_answered(&mut self, reply: Reply, now: Duration) {
+    fn auth_answered(&mut self, reply: &Reply, now: Duration) {
         let Phase::Auth(auth) = &mut self.phase else {
             return;
         };
         match (reply.severity(), &auth.cancelled) {
-            (Severity::Intermediate, None) => self.challenged(&reply, now),
+            (Severity::Intermediate, None) => self.challenged(reply, now),
             (Severity::Completion, None) => match auth.exchange.succeeded() {
                 Ok(()) => {
                     let mechanism = auth.exchange.mechanism();
@@ -289,7 +289,7 @@ impl Connection {
         }
     }
 
-    fn auth_refused(&mut self, reply: Reply, now: Duration) {
+    fn auth_refused(&mut self, reply: &Reply, now: Duration) {
         let Phase::Auth(auth) = &self.phase else {
             return;
         };
@@ -302,13 +302,13 @@ impl Connection {
             _ => ErrorCode::ReplyDeferred,
         };
         let Some(authentication) = self.config.authentication.as_ref().filter(|it| it.try_all) else {
-            return self.part(Error::new(code, what).at(Step::Auth), Some(reply), now);
+            return self.part(Error::new(code, what).at(Step::Auth), Some(reply.clone()), now);
         };
         let credentials = authentication.credentials.clone();
         if self.start_exchange(authentication, &credentials).is_ok() {
             self.say_auth(&credentials, now);
         } else {
-            self.part(Error::new(code, what).at(Step::Auth), Some(reply), now);
+            self.part(Error::new(code, what).at(Step::Auth), Some(reply.clone()), now);
         }
     }
 

@@ -83,9 +83,42 @@ pub struct RecipientOutcome {
     pub reply: Option<Reply>,
     /// Why it was not accepted, where no reply says so.
     pub(super) cause: Option<Arc<Error>>,
+    /// Where the recipient stands. It is kept here so that the outcome is found where it will be told from.
+    pub(super) standing: Standing,
+}
+
+/// Where a recipient stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// To be named in this transaction, or in the first.
+    Waiting,
+    /// To be named in a later transaction.
+    Later,
+    /// RCPT was said, and not answered yet.
+    Asked,
+    /// The server took it, and waits for the content.
+    Taken,
+    /// The outcome is known.
+    Ended,
 }
 
 impl RecipientOutcome {
+    /// Nothing is known of it.
+    pub(super) const fn waiting() -> Self {
+        Self { state: State::Unknown, reply: None, cause: None, standing: Standing::Waiting }
+    }
+
+    /// The server takes it.
+    pub(super) fn take(&mut self, reply: &Reply) {
+        self.reply = Some(reply.clone());
+        self.standing = Standing::Taken;
+    }
+
+    /// This is what became of it.
+    pub(super) fn end(&mut self, state: State, reply: Option<Reply>, cause: Option<Arc<Error>>) {
+        *self = Self { state, reply, cause, standing: Standing::Ended };
+    }
+
     /// Why it was not accepted.
     pub fn error(&self) -> Option<Error> {
         match (&self.cause, &self.reply) {

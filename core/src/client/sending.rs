@@ -18,10 +18,10 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::config::{Chunking, Config, InFlight, Pipelining, Protocol};
-use super::job::{Job, Standing, ended};
-use super::message::{Body, Message, MessageId};
+use super::job::Job;
+use super::message::{Body, Message, MessageId, Recipient};
 use super::needs::{Ground, Plan, ascii_forward_path, ascii_reverse_path, can_be_split};
-use super::outcome::{Progress, State};
+use super::outcome::{Progress, Standing, State};
 use super::output::{Event, Output};
 use super::transaction::{Consequence, Stage, Transaction};
 use super::wire::{Asked, Wire};
@@ -43,6 +43,9 @@ pub(super) struct Sender {
     chunking: Chunking,
     in_flight: InFlight,
     limits: Limits,
+    /// RSET stands between content and what follows it in the same write: without it the submission service of Dovecot
+    /// 2.3, which is known by its BURL, dies of the RCPT.
+    resets_behind_content: bool,
     /// Those of the recipients that were named, where the server counts them.
     domains: BTreeSet<String>,
     submitted: u64,
@@ -64,6 +67,7 @@ impl Sender {
             chunking: config.chunking,
             in_flight: config.in_flight,
             limits: Limits::default(),
+            resets_behind_content: false,
             domains: BTreeSet::new(),
             submitted: 0,
             begun: 0,
@@ -82,6 +86,7 @@ impl Sender {
     /// Learns what the server offers.
     pub(super) fn learn(&mut self, offered: &Capabilities, wanted: Pipelining) {
         self.limits = offered.limits();
+        self.resets_behind_content = offered.keyword("BURL").is_some();
         self.level = match wanted {
             _ if !offered.pipelining() => Pipelining::None,
             // LMTP answers the content once for each recipient that was taken: how many is to be known by then.
@@ -137,7 +142,7 @@ impl Sender {
     }
 
     /// Takes the reply to a command of the transaction at the front.
-    pub(super) fn answered(&mut self, asked: Asked, reply: Reply, wire: &mut Wire) -> Consequence {
+    pub(super) fn answered(&mut self, asked: Asked, reply: &Reply, wire: &mut Wire) -> Consequence {
         let Some(front) = self.row.front_mut() else {
             return Consequence::None;
         };
@@ -158,21 +163,25 @@ impl Sender {
 
     /// Takes away what is over at the front of the row.
     pub(super) fn conclude(&mut self, wire: &mut Wire) {
-        while let Some(mut over) = self.row.pop_front_if(|front| front.is_over()) {
+        while let Some(over) = self.row.front_mut().filter(|front| front.is_over()) {
             self.needs_reset |= over.needs_reset();
-            if over.came_too_early() {
-                self.reduce(wire);
-                self.queue.push_front(over.into_fresh_job());
-                continue;
-            }
-            over.conclude();
-            if over.cancelled {
-                continue;
-            }
-            if over.job.is_any(|standing| matches!(standing, Standing::Later)) {
-                self.queue.push_front(over.job);
+            let too_early = over.came_too_early();
+            if too_early {
+                over.job.forget();
             } else {
-                self.tell(over.job, wire);
+                over.conclude();
+            }
+            let again = too_early || over.job.is_any(Standing::Later);
+            let Some(Transaction { job, cancelled, .. }) = self.row.pop_front() else {
+                return;
+            };
+            if too_early {
+                self.reduce(wire);
+            }
+            match again {
+                _ if cancelled => {}
+                true => self.queue.push_front(job),
+                false => self.tell(job, wire),
             }
         }
     }
@@ -195,9 +204,10 @@ impl Sender {
         }
         // At `streaming` nobody knows yet whether the transaction before went well: should it be refused in any part,
         // what follows must not become a part of it.
-        let streaming = self.level == Pipelining::Streaming && !self.row.is_empty();
+        let resets = self.level == Pipelining::Streaming || self.resets_behind_content;
+        let unanswered = resets && !self.row.is_empty();
         let before = self.row.back().is_some_and(Transaction::needs_reset);
-        if streaming || before || self.needs_reset {
+        if unanswered || before || self.needs_reset {
             self.needs_reset = false;
             wire.command(now, Asked::Rset, |out| out.extend_from_slice(b"RSET\r\n"));
             if self.level == Pipelining::None {
@@ -217,7 +227,7 @@ impl Sender {
             Ok(plan)
         });
         match plan {
-            Ok(plan) if job.is_any(|standing| matches!(standing, Standing::Waiting)) => {
+            Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
                 let behind = !self.row.is_empty();
                 self.row.push_back(Transaction::new(job, plan, wire.said(), behind, self.lmtp));
@@ -273,23 +283,23 @@ impl Sender {
         }
         let mut domains = self.domains.clone();
         let (mut chosen, mut later, mut beyond) = (0, false, None);
-        for (standing, recipient) in job.standings.iter_mut().zip(&job.message.envelope.recipients) {
-            if !matches!(standing, Standing::Waiting | Standing::Later) {
+        for (recipient, named) in job.recipients.iter_mut().zip(&job.message.envelope.recipients) {
+            if !matches!(recipient.standing, Standing::Waiting | Standing::Later) {
                 continue;
             }
-            let domain = match &recipient.path {
+            let domain = match &named.path {
                 ForwardPath::Mailbox(mailbox) => mailbox.domain().to_ascii_lowercase(),
                 ForwardPath::Postmaster => String::new(),
             };
             if most_domains < usize::MAX && !domains.contains(&domain) {
                 if domains.len() >= most_domains {
                     let error = beyond.get_or_insert_with(|| Arc::new(spent("recipients in this domain")));
-                    *standing = ended(State::Deferred, None, Some(Arc::clone(error)));
+                    recipient.end(State::Deferred, None, Some(Arc::clone(error)));
                     continue;
                 }
                 domains.insert(domain);
             }
-            *standing = if chosen < most { Standing::Waiting } else { Standing::Later };
+            recipient.standing = if chosen < most { Standing::Waiting } else { Standing::Later };
             later |= chosen >= most;
             chosen += 1;
         }
@@ -319,12 +329,12 @@ fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
     if !job.message.envelope.reverse_path.is_ascii() {
         ascii_reverse_path(&job.message.envelope.reverse_path)?;
     }
-    for (standing, recipient) in job.standings.iter_mut().zip(&job.message.envelope.recipients) {
-        if matches!(standing, Standing::Waiting | Standing::Later)
-            && !recipient.path.is_ascii()
-            && let Err(error) = ascii_forward_path(&recipient.path)
+    for (recipient, named) in job.recipients.iter_mut().zip(&job.message.envelope.recipients) {
+        if matches!(recipient.standing, Standing::Waiting | Standing::Later)
+            && !named.path.is_ascii()
+            && let Err(error) = ascii_forward_path(&named.path)
         {
-            *standing = ended(State::Rejected, None, Some(error.into()));
+            recipient.end(State::Rejected, None, Some(error.into()));
         }
     }
     if job.message.all_or_nothing && job.has_refused() {
@@ -351,7 +361,7 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
             say_rcpt(this, next, now, wire);
         }
         Stage::EnvelopeSaid => {
-            let all_or_nothing = this.job.message.all_or_nothing && this.job.standings.len() > 1;
+            let all_or_nothing = this.job.message.all_or_nothing && this.job.recipients.len() > 1;
             let waits = match this.plan.framing {
                 _ if all_or_nothing => true,
                 Framing::Dotted => one_by_one,
@@ -395,20 +405,19 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
 }
 
 fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let rest = this.job.standings.get(next..).unwrap_or_default();
-    let Some(skipped) = rest.iter().position(|standing| matches!(standing, Standing::Waiting)) else {
+    let rest = this.job.recipients.get(next..).unwrap_or_default();
+    let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Waiting) else {
         this.stage = Stage::EnvelopeSaid;
         return;
     };
     let index = next + skipped;
-    let recipient = &this.job.message.envelope.recipients[index];
-    let (path, parameters) = (&recipient.path, &recipient.parameters);
+    let Recipient { path, parameters } = &this.job.message.envelope.recipients[index];
     if this.plan.declared.smtputf8 || path.is_ascii() {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
     } else if let Ok(path) = ascii_forward_path(path) {
         wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
     }
-    this.job.standings[index] = Standing::Asked;
+    this.job.recipients[index].standing = Standing::Asked;
     this.due += 1;
     this.stage = Stage::Envelope { next: index + 1 };
 }

@@ -2,9 +2,9 @@
 
 use alloc::format;
 
-use super::job::{Job, Standing, ended, state_after};
+use super::job::{Job, state_after};
 use super::needs::{Plan, can_be_split};
-use super::outcome::State;
+use super::outcome::{Standing, State};
 use super::wire::Asked;
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{ContentEncoder, Reply, Severity};
@@ -62,6 +62,7 @@ pub(super) struct Transaction {
     /// Whether the outcome has been told already, since the user cancelled.
     pub(super) cancelled: bool,
     mail: Mail,
+    content_refused: bool,
     /// Which recipient the next reply to RCPT is about, or one before it.
     answering: usize,
     lmtp: bool,
@@ -78,6 +79,7 @@ impl Transaction {
             behind_content,
             cancelled: false,
             mail: Mail::Unanswered,
+            content_refused: false,
             answering: 0,
             lmtp,
         }
@@ -95,8 +97,11 @@ impl Transaction {
 
     /// Whether the server may still hold this transaction open once its replies have come, so that RSET has to stand
     /// before the next.
+    ///
+    /// A refused content ends it (RFC 5321 §4.1.1.4), but not for Postfix 3.7, where a restriction at the end of the
+    /// data refuses it.
     pub(super) fn needs_reset(&self) -> bool {
-        matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
+        self.content_refused || matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
     }
 
     /// Whether MAIL was refused since it came behind content that had not been answered yet: some servers throw away, or
@@ -116,10 +121,10 @@ impl Transaction {
     }
 
     /// Takes the reply to one of its commands.
-    pub(super) fn answered(&mut self, asked: Asked, reply: Reply) -> Consequence {
+    pub(super) fn answered(&mut self, asked: Asked, reply: &Reply) -> Consequence {
         self.due = self.due.saturating_sub(1);
         if reply.severity() == Severity::Intermediate && asked != Asked::Data {
-            return broken(asked, &reply);
+            return broken(asked, reply);
         }
         match asked {
             Asked::Mail => self.mail_answered(reply),
@@ -136,25 +141,14 @@ impl Transaction {
         if let Mail::Refused(reply) = &self.mail
             && !self.came_too_early()
         {
-            self.job.refuse(reply.clone(), Step::Mail);
+            self.job.refuse(reply, Step::Mail);
         }
     }
 
-    /// Makes it a job again, as if it had never begun.
-    pub(super) fn into_fresh_job(self) -> Job {
-        let mut job = self.job;
-        for standing in &mut job.standings {
-            if matches!(standing, Standing::Asked | Standing::Taken(_)) {
-                *standing = Standing::Waiting;
-            }
-        }
-        job
-    }
-
-    fn mail_answered(&mut self, reply: Reply) {
+    fn mail_answered(&mut self, reply: &Reply) {
         self.mail = match reply.severity() {
             Severity::Completion => Mail::Taken,
-            _ => Mail::Refused(reply),
+            _ => Mail::Refused(reply.clone()),
         };
         if matches!(self.mail, Mail::Refused(_))
             && matches!(self.stage, Stage::Begun | Stage::Envelope { .. } | Stage::EnvelopeSaid)
@@ -163,30 +157,32 @@ impl Transaction {
         }
     }
 
-    fn rcpt_answered(&mut self, reply: Reply) {
-        let mut rest = self.job.standings.iter().enumerate().skip(self.answering);
-        let Some((index, _)) = rest.find(|(_, standing)| matches!(standing, Standing::Asked)) else {
+    fn rcpt_answered(&mut self, reply: &Reply) {
+        let rest = self.job.recipients.get(self.answering..).unwrap_or_default();
+        let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Asked) else {
             return;
         };
+        let index = self.answering + skipped;
         self.answering = index + 1;
         if matches!(self.mail, Mail::Refused(_)) {
             return;
         }
-        let is_other_taken = || self.job.is_any(|standing| matches!(standing, Standing::Taken(_)));
-        self.job.standings[index] = match reply.severity() {
-            Severity::Completion => Standing::Taken(reply),
-            // Nobody can be one too many where nobody was taken.
-            _ if is_too_many_recipients(&reply) && is_other_taken() => match can_be_split(&self.job.message) {
-                true => Standing::Later,
-                false => ended(State::Deferred, Some(reply), None),
-            },
-            _ => ended(state_after(&reply), Some(reply), None),
-        };
+        if reply.severity() == Severity::Completion {
+            return self.job.recipients[index].take(reply);
+        }
+        // Nobody can be one too many where nobody was taken.
+        let too_many = is_too_many_recipients(reply) && self.job.is_any(Standing::Taken);
+        let recipient = &mut self.job.recipients[index];
+        match too_many {
+            true if can_be_split(&self.job.message) => recipient.standing = Standing::Later,
+            true => recipient.end(State::Deferred, Some(reply.clone()), None),
+            false => recipient.end(state_after(reply), Some(reply.clone()), None),
+        }
     }
 
-    fn data_answered(&mut self, reply: Reply) -> Consequence {
+    fn data_answered(&mut self, reply: &Reply) -> Consequence {
         match reply.severity() {
-            Severity::Completion => return broken(Asked::Data, &reply),
+            Severity::Completion => return broken(Asked::Data, reply),
             Severity::Intermediate => {
                 let nobody = self.job.taken() == 0;
                 if self.cancelled && !nobody || self.came_too_early() {
@@ -204,7 +200,7 @@ impl Transaction {
         Consequence::None
     }
 
-    fn chunk_answered(&mut self, reply: Reply) {
+    fn chunk_answered(&mut self, reply: &Reply) {
         if reply.severity() == Severity::Completion {
             return;
         }
@@ -217,14 +213,17 @@ impl Transaction {
         }
     }
 
-    fn content_answered(&mut self, reply: Reply) {
+    fn content_answered(&mut self, reply: &Reply) {
         if self.job.taken() == 0 {
             return;
         }
         match reply.severity() {
             _ if self.lmtp => self.job.end_next_taken(reply),
             Severity::Completion => self.job.accept(reply),
-            _ => self.job.refuse(reply, Step::EndOfContent),
+            _ => {
+                self.content_refused = true;
+                self.job.refuse(reply, Step::EndOfContent);
+            }
         }
     }
 }

@@ -99,6 +99,7 @@ impl Wire {
     }
 
     /// Says a command, written by `encode` with its line end. A reply is due.
+    #[inline]
     pub(super) fn command(&mut self, now: Duration, asked: Asked, encode: impl FnOnce(&mut Vec<u8>)) {
         self.line(now, encode);
         self.await_reply(now, asked);
@@ -147,10 +148,6 @@ impl Wire {
 
     pub(super) fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front().or_else(|| self.take_unsent())
-    }
-
-    pub(super) fn has_output(&self) -> bool {
-        !self.outputs.is_empty() || !self.unsent.is_empty()
     }
 
     /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.
