@@ -94,9 +94,102 @@ def sasl():
     yield b"\x00\x01\x00" + offer + blob(b"h") + b"\x00\x00"
 
 
+# As src/connection/script.rs numbers them.
+TLS = ["none", "starttls", "implicit", "opportunistic"]
+PIPELINING = ["session", "streaming", "message", "none"]
+CHUNKING = ["auto", "prefer", "never"]
+DECLARATION = ["auto", "binarymime", "8bitmime", "7bit"]
+OFFER = ["PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE", "STARTTLS", "AUTH", "BINARYMIME",
+         "LIMITS RCPTMAX", "LIMITS MAILMAX", "LIMITS RCPTDOMAINMAX", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY",
+         "REQUIRETLS"]
+SUBMIT, ANSWER, ANSWER_ALL, WRITE_SOME, WRITE, RECEIVE, CHUNK, ABORT = b"\x00", b"\x03", b"\x0a", b"\x0b", b"\x0c", b"\x0e", b"\x12", b"\x14"
+COMMAND, QUIT, PASS, DEADLINE, HANDSHAKE, TOKEN, FAILS, EOF, OFFERS = (bytes([n]) for n in (21, 22, 23, 24, 26, 27, 28, 29, 30))
+QUERIES = ["NOOP", "RSET", "VRFY", "EXPN", "HELP"]
+
+
+def word(lines, keyword, words):
+    """Which of the words stands behind the keyword."""
+    for line in lines:
+        if line.startswith(keyword + " ") and line.split()[1] in words:
+            return words.index(line.split()[1])
+    return 0
+
+
+def letters(lines):
+    """The messages of a dialogue: how many recipients, and the other lines of each."""
+    found = []
+    for line in lines:
+        if line.startswith("from "):
+            found.append([])
+        if found and not line.startswith(("S:", "C:", "=", "*", "#")):
+            found[-1].append(line)
+    for lines in found:
+        body = b"".join(line[2:].encode() + b"\r\n" for line in lines if line.startswith("| ")) or b"hi\r\n"
+        count = min(5, sum(line.startswith("to ") for line in lines))
+        null = 2 if "from <>" in lines else 0
+        yield (bytes([count, null]) + bytes(count) + b"\x00" + blob(body) + b"\x00"
+               + bytes([2 if any(line.startswith("stream") for line in lines) else 0])
+               + bytes([word(lines, "body", DECLARATION), word(lines, "smtputf8", ["auto", "require", "never"]),
+                        word(lines, "newlines", ["fix", "refuse"]), "all-or-nothing" in lines, 0]))
+
+
+def happenings(lines):
+    """What happens in a dialogue, as steps."""
+    offers_nothing = not any(line.startswith("offer") for line in lines)
+    if not offers_nothing:
+        yield ANSWER_ALL
+    replies = b""
+    for line in lines + [""]:
+        if line.startswith("S: "):
+            replies += line[3:].encode() + b"\r\n"
+            continue
+        if replies:
+            yield WRITE + RECEIVE + blob(replies)
+            replies = b""
+        key, _, rest = line.partition(" ")
+        if key == "offer":
+            offered = [n for n, name in enumerate(OFFER) if any(it.strip().startswith(name) for it in rest.split(","))]
+            yield OFFERS + sum(1 << n for n in offered).to_bytes(2, "little") + ANSWER_ALL
+        elif key == "handshake":
+            yield HANDSHAKE + bytes([7 if "unverified" in rest else 0])
+        elif key == "written" and rest.isdigit():
+            yield WRITE_SOME + int(rest).to_bytes(2, "little")
+        elif key == "chunk":
+            yield b"\x0f\x05\x00\x10"
+        elif key == "abort":
+            yield WRITE + ABORT + bytes([int(rest) if rest.isdigit() else 0])
+        elif key == "command" and rest.split()[0] in QUERIES:
+            yield COMMAND + bytes([QUERIES.index(rest.split()[0])])
+        elif key in ("wait", "deadline"):
+            yield WRITE + DEADLINE
+        elif key in ("quit", "eof", "fails"):
+            yield WRITE + {"quit": QUIT, "eof": EOF, "fails": FAILS + b"\x00"}[key]
+        elif key == "token" and rest != "later":
+            yield TOKEN + b"\x00"
+
+
+def connection():
+    for lines in dialogues():
+        config = bytes([any("protocol lmtp" in line for line in lines), word(lines, "tls", TLS),
+                        word(lines, "pipelining", PIPELINING), word(lines, "chunking", CHUNKING), 0, 0,
+                        any(line.startswith("in-flight") for line in lines)])
+        keys = {line.split(" ")[0] for line in lines}
+        config += b"\x02\x04" if "password" in keys else b"\x04\x04" if "token later" in lines else b"\x03\x04" if "token" in keys else b"\x00"
+        held = CHUNK + b"\x00" if "stream held" in lines else b""
+        yield config + held + b"".join(SUBMIT + letter for letter in letters(lines)) + b"".join(happenings(lines))
+    letter = b"\x02\x00\x00\x04\x00" + blob(b"one\r\n.two\n") + b"\x02\x00\x00\x00\x00\x00\x00"
+    for lmtp in range(2):
+        for level in range(4):
+            for chunking in range(3):
+                for kind in (0, 4, 5, 6, 7, 8):
+                    config = bytes([lmtp, 0, level, chunking, 0, 0, 0, 0])
+                    steps = SUBMIT + letter + SUBMIT + letter + 2 * ANSWER_ALL
+                    yield config + steps + 3 * (WRITE + ANSWER + b"\x00") + WRITE + ANSWER + bytes([kind]) + 5 * ANSWER_ALL + QUIT + ANSWER_ALL
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for target in (reply, syntax, content, sasl):
+    for target in (reply, syntax, content, sasl, connection):
         (folder / target.__name__).mkdir(parents=True, exist_ok=True)
         for seed in target():
             (folder / target.__name__ / hashlib.sha1(seed).hexdigest()).write_bytes(seed)

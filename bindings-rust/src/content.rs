@@ -71,12 +71,21 @@ impl Content {
         }
     }
 
+    /// Whether it is a file, which has to be opened first.
+    #[cfg(any(feature = "tokio", test))]
+    pub(crate) fn is_closed_file(&self) -> bool {
+        matches!(self.0, Source::File(_))
+    }
+
     /// Opens the file, if it is one. This blocks.
-    pub(crate) fn open(self) -> io::Result<Self> {
-        let Self(Source::File(path)) = self else {
-            return Ok(self);
-        };
-        let mut file = File::open(path)?;
+    pub(crate) fn open(&mut self) -> io::Result<()> {
+        if let Source::File(path) = &self.0 {
+            *self = Self::from_file(File::open(path)?)?;
+        }
+        Ok(())
+    }
+
+    fn from_file(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -179,12 +188,15 @@ mod tests {
 
     #[test]
     fn small_files_are_held_and_large_ones_are_not() {
-        let (_file, content) = file(b"Subject: x\r\n\r\n");
-        assert!(matches!(content.open(), Ok(Content(Source::Held(bytes))) if bytes == "Subject: x\r\n\r\n"));
+        let (_file, mut content) = file(b"Subject: x\r\n\r\n");
+        assert!(content.is_closed_file());
+        content.open().unwrap();
+        assert!(matches!(&content.0, Source::Held(bytes, _) if bytes == "Subject: x\r\n\r\n"));
 
         let large = vec![b'x'; MOST_HELD as usize + 1];
-        let (_file, content) = file(&large);
-        let Ok(Content(Source::Stream { mut reader, size })) = content.open() else {
+        let (_file, mut content) = file(&large);
+        content.open().unwrap();
+        let Content(Source::Stream { mut reader, size }) = content else {
             panic!("a large file is held");
         };
         assert_eq!(size, Some(MOST_HELD + 1));

@@ -18,7 +18,6 @@ use okuru_core::syntax::{Reply, Severity};
 use okuru_core::{Error, ErrorCode, Step};
 
 use crate::connect::too_late;
-use crate::content::Content;
 use crate::flight::{Item, Loan};
 use crate::logging;
 use crate::message::Message;
@@ -33,6 +32,8 @@ use crate::transport::Transport;
 pub(crate) struct Courier {
     options: Arc<Options>,
     session: Option<Session>,
+    /// What was known of the server when the last session ended.
+    last_info: Option<ServerInfo>,
     /// In place of a session that never came to be.
     failed: Option<Failed>,
     /// Messages that no session has, in their order.
@@ -97,6 +98,7 @@ pub(crate) enum Need {
     Token,
     /// Wait until there is something to read, or room to write where there is something to be written, or the deadline.
     Wait {
+        #[cfg_attr(not(feature = "blocking"), expect(dead_code, reason = "a task is woken for either"))]
         writing: bool,
         deadline: Option<Duration>,
     },
@@ -104,7 +106,7 @@ pub(crate) enum Need {
 }
 
 /// A transport that has been opened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Opened {
     /// Where it goes, for the user.
     pub(crate) address: String,
@@ -116,11 +118,24 @@ pub(crate) struct Opened {
     pub(crate) trust: Option<Trust>,
 }
 
+impl Opened {
+    pub(crate) fn new(address: String, local: Option<IpAddr>, early: Vec<u8>) -> Self {
+        Self {
+            address,
+            local,
+            early,
+            #[cfg(feature = "rustls")]
+            trust: None,
+        }
+    }
+}
+
 impl Courier {
     pub(crate) fn new(options: Arc<Options>) -> Self {
         Self {
             options,
             session: None,
+            last_info: None,
             failed: None,
             waiting: VecDeque::new(),
             outcomes: VecDeque::new(),
@@ -150,6 +165,11 @@ impl Courier {
     /// What is known of the server, if there is a session that is ready.
     pub(crate) fn info(&self) -> Option<&ServerInfo> {
         self.session.as_ref().filter(|session| session.is_ready()).map(Session::info)
+    }
+
+    /// What is known of the server, also if the session has ended or was never ready.
+    pub(crate) fn last_info(&self) -> Option<&ServerInfo> {
+        self.session.as_ref().map(Session::info).or(self.last_info.as_ref())
     }
 
     /// Begins a call.
@@ -208,20 +228,15 @@ impl Courier {
                     None => continue,
                 }
             };
-            match session.turn(transport, now) {
-                Turn::Finished(item, outcome) => self.finished(item, outcome),
+            match session.turn(transport, now, self.more || !self.waiting.is_empty()) {
+                Turn::Hungry => match self.waiting.pop_front() {
+                    Some(item) => session.submit(item),
+                    None => return Need::Message,
+                },
+                Turn::Finished(outcome) => self.finished(outcome),
                 Turn::Replied(reply) => self.reply = Some(reply),
                 Turn::Closed(closed) => self.closed(&closed, now),
                 Turn::Quiet { deadline } => {
-                    if session.wants_message() {
-                        if let Some(item) = self.waiting.pop_front() {
-                            session.submit(item);
-                            continue;
-                        }
-                        if self.more {
-                            return Need::Message;
-                        }
-                    }
                     if session.is_ready()
                         && let Some(query) = self.query.take()
                     {
@@ -251,21 +266,26 @@ impl Courier {
         }
     }
 
-    /// Takes a message of the user, whose content has been [opened](Content::open) or could not be.
-    pub(crate) fn take(&mut self, mut message: Message, opened: io::Result<Content>, now: Duration) {
+    /// Takes a message of the user, whose content has been [opened](crate::Content::open).
+    pub(crate) fn take(&mut self, message: Message, now: Duration) {
+        let item = self.item(message, now);
+        match &mut self.session {
+            Some(session) if self.waiting.is_empty() => session.submit(item),
+            _ => self.waiting.push_back(item),
+        }
+    }
+
+    /// Takes a message of the user, whose content could not be opened.
+    pub(crate) fn take_unreadable(&mut self, message: Message, error: &io::Error, now: Duration) {
+        let item = self.item(message, now);
+        self.end(&item, now, |machine, id| machine.content_failed(id, &unreadable(error)));
+    }
+
+    fn item(&mut self, message: Message, now: Duration) -> Item {
         let index = self.taken;
         self.taken += 1;
         let deadline = message.deadline.or(self.options.deadline).map(|deadline| now.saturating_add(deadline));
-        let (content, error) = match opened {
-            Ok(content) => (content, None),
-            Err(error) => (Content::from(""), Some(error)),
-        };
-        message.content = content;
-        let item = Item { index, call: self.call, message, deadline, retried: false, window: None };
-        match error {
-            None => self.waiting.push_back(item),
-            Some(error) => self.end(&item, now, |machine, id| machine.content_failed(id, &unreadable(&error))),
-        }
+        Item { index, call: self.call, message, deadline, retried: false, window: None }
     }
 
     /// The user has no more messages.
@@ -274,6 +294,7 @@ impl Courier {
     }
 
     /// The user may have more messages after all.
+    #[cfg(feature = "tokio")]
     pub(crate) fn maybe_more(&mut self) {
         self.more = true;
         // Nobody has looked after an idle session in the meantime.
@@ -367,8 +388,9 @@ impl Courier {
         };
         session.abort_all();
         loop {
-            match session.turn(&mut Busy, now) {
-                Turn::Finished(..) | Turn::Replied(_) => {}
+            match session.turn(&mut Busy, now, false) {
+                Turn::Finished(outcome) => drop(session.take(outcome.message)),
+                Turn::Replied(_) | Turn::Hungry => {}
                 Turn::Quiet { .. } => break,
                 Turn::Closed(_) => {
                     self.session = None;
@@ -442,7 +464,10 @@ impl Courier {
         }
     }
 
-    fn finished(&mut self, mut item: Item, mut outcome: Outcome) {
+    fn finished(&mut self, mut outcome: Outcome) {
+        let Some(mut item) = self.session.as_mut().and_then(|session| session.take(outcome.message)) else {
+            return;
+        };
         if item.call != self.call {
             return;
         }
@@ -461,8 +486,8 @@ impl Courier {
 
     /// Whether the connection was at fault, and another may do better.
     fn is_worth_another_session(&self, item: &Item, outcome: &Outcome) -> bool {
-        let all_deferred = outcome.recipients.iter().all(|recipient| recipient.state == State::Deferred);
-        let Some(error) = outcome.error.as_ref().filter(|_| all_deferred && item.is_whole()) else {
+        let is_deferred = || outcome.recipients.iter().all(|recipient| recipient.state == State::Deferred);
+        let Some(error) = outcome.error.as_ref().filter(|_| is_deferred() && item.is_whole()) else {
             return false;
         };
         let has_closed = matches!(
@@ -490,6 +515,7 @@ impl Courier {
             return;
         };
         self.is_reduced |= session.is_reduced();
+        self.last_info = Some(session.info().clone());
         let Closed::Failed(failure) = closed else {
             return;
         };

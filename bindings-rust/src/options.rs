@@ -131,6 +131,11 @@ impl Options {
         self.user.as_deref()
     }
 
+    /// Whether there is something to authenticate with: from the URL, or given since.
+    pub fn has_credentials(&self) -> bool {
+        self.credentials.is_some()
+    }
+
     /// When TLS begins, in place of what the URL says.
     ///
     /// With [`Tls::Opportunistic`] a handshake that fails is followed by one try without TLS, on a new connection.

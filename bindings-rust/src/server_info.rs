@@ -33,7 +33,8 @@ pub struct TlsSession {
     pub version: &'static str,
     /// The registered name, for instance `TLS13_AES_128_GCM_SHA256`.
     pub cipher_suite: &'static str,
-    /// Why the certificate does not verify: only where it need not ([`Tls::Opportunistic`](crate::Tls::Opportunistic)).
+    /// Why the certificate does not verify. There is a session then only where it need not
+    /// ([`Tls::Opportunistic`](crate::Tls::Opportunistic)).
     pub distrust: Option<Error>,
     /// What the server showed, in DER, its own certificate first.
     pub certificates: Vec<Vec<u8>>,

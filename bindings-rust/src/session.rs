@@ -47,8 +47,11 @@ pub(crate) struct Session {
 /// What came of a turn.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    Finished(Item, Outcome),
+    /// The message is to be [taken](Session::take) back.
+    Finished(Outcome),
     Replied(Reply),
+    /// One more message would keep the wire busy.
+    Hungry,
     /// The machine has nothing to say before something comes or `deadline` passes.
     Quiet {
         deadline: Option<Duration>,
@@ -145,13 +148,18 @@ impl Session {
     }
 
     /// Whether one more message would keep the wire busy.
-    pub(crate) fn wants_message(&self) -> bool {
+    fn wants_message(&self) -> bool {
         self.machine.wants_message() && self.gather.len() < MOST_GATHERED
     }
 
     pub(crate) fn submit(&mut self, item: Item) {
         self.machine.submit(item.for_core());
         self.flight.push(item);
+    }
+
+    /// Takes back a message that has ended.
+    pub(crate) fn take(&mut self, message: MessageId) -> Option<Item> {
+        self.flight.take(message)
     }
 
     /// Cancels every message.
@@ -169,11 +177,15 @@ impl Session {
         self.machine.quit();
     }
 
-    /// Does what the machine says, until there is something to tell.
-    pub(crate) fn turn(&mut self, transport: &mut impl Transport, now: Duration) -> Turn {
+    /// Does what the machine says, until there is something to tell. `more`: there may be more messages, and it is told
+    /// as soon as one is wanted.
+    pub(crate) fn turn(&mut self, transport: &mut impl Transport, now: Duration, more: bool) -> Turn {
         let mut blocked = false;
         self.hand_in(now);
         loop {
+            if more && self.wants_message() {
+                return Turn::Hungry;
+            }
             match self.machine.poll(now) {
                 Output::Write(bytes) => self.gather.push(&bytes),
                 Output::WriteBody { message, range } => {
@@ -189,9 +201,7 @@ impl Session {
                 Output::GetToken => self.wants_token = true,
                 Output::Event(Event::Finished(outcome)) => {
                     self.wanted = self.wanted.filter(|(message, _)| *message != outcome.message);
-                    if let Some(item) = self.flight.take(outcome.message) {
-                        return Turn::Finished(item, outcome);
-                    }
+                    return Turn::Finished(outcome);
                 }
                 Output::Event(Event::Reply { reply, .. }) => return Turn::Replied(reply),
                 Output::Event(event) => self.learn(event),
@@ -441,7 +451,13 @@ impl Session {
             self.machine.receive(now, &self.plaintext);
         }
         match result {
-            Err(error) => self.machine.failed(error),
+            Err(error) => {
+                if was_handshaking && tls.is_handshaking() && tls.has_certificate() {
+                    self.info.tls = Some(tls.session());
+                    self.info.capabilities_before_tls = self.info.capabilities.take();
+                }
+                self.machine.failed(error);
+            }
             Ok(()) if tls.is_over() => self.machine.receive_eof(now),
             Ok(()) => {}
         }

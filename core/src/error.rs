@@ -143,6 +143,10 @@ catalogue! {
     MessageBareNewline = "message.bare_newline", "end each line with CR LF";
     /// No recipients.
     MessageNoRecipients = "message.no_recipients", "name at least one recipient";
+    /// Nobody to send it from.
+    MessageNoSender = "message.no_sender", "name the sender, or give the message a From field";
+    /// A message without a single octet.
+    MessageEmpty = "message.empty", "check where the message comes from";
     /// The body ended before or after the size that had been said.
     MessageSizeMismatch = "message.size_mismatch", "say the right size, or none";
     /// The source of the body failed.

@@ -212,6 +212,8 @@ smtpd_recipient_overshoot_limit = 1000000
 smtpd_client_connection_count_limit = 0
 smtpd_client_event_limit_exceptions = 127.0.0.1
 in_flow_delay = 0
+# A process that was killed is replaced after a second, not after a minute.
+service_throttle_time = 1s
 """
 
     def _services(self):

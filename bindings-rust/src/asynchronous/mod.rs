@@ -9,16 +9,16 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use okuru_core::client::{Outcome, Query};
+use okuru_core::client::{Envelope, Outcome, Query};
 use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode, Step};
 use tokio::time::Instant;
 
-use self::pending::{Alarm, GettingToken, Opening, Reading};
+use self::pending::{Alarm, GettingToken, Opening, Reading, open};
 use self::stream::InTask;
 use crate::courier::{Courier, Goal, Need, Opened};
 use crate::message::Message;
@@ -62,7 +62,7 @@ pub struct Client {
 #[derive(Default)]
 struct Waits {
     connecting: Option<Connecting>,
-    opening: Option<Opening>,
+    opening: Option<(Arc<Envelope>, Opening)>,
     reading: Option<Reading>,
     token: Option<GettingToken>,
     /// The user may have more messages, but none yet.
@@ -104,6 +104,12 @@ impl Client {
     /// What is known of the server, while there is a session.
     pub fn server_info(&self) -> Option<&ServerInfo> {
         self.courier.info()
+    }
+
+    /// What was learnt of the server, also if the session has ended or never came to be: of one whose certificate does not
+    /// verify for instance, which it is and why.
+    pub fn last_server_info(&self) -> Option<&ServerInfo> {
+        self.courier.last_info()
     }
 
     /// Sends a message, and waits for its outcome. There always is one, for each recipient, also where the server could
@@ -176,7 +182,8 @@ impl Client {
             match need {
                 Need::Outcome(outcome) => return Poll::Ready(Some(outcome)),
                 Need::Message => match self.waits.poll_message(context, messages.as_mut()) {
-                    Poll::Ready(Some((message, content))) => self.courier.take(message, content, now),
+                    Poll::Ready(Some((message, Ok(())))) => self.courier.take(message, now),
+                    Poll::Ready(Some((message, Err(error)))) => self.courier.take_unreadable(message, &error, now),
                     Poll::Ready(None) => self.courier.no_more(),
                     Poll::Pending => {
                         self.courier.no_more();
@@ -230,7 +237,7 @@ impl Client {
                 Ok((stream, opened))
             })
         });
-        let connected = std::task::ready!(connecting.as_mut().poll(context));
+        let connected = ready!(connecting.as_mut().poll(context));
         self.waits.connecting = None;
         Poll::Ready(connected.map(|(stream, opened)| {
             #[cfg(feature = "rustls")]
@@ -297,23 +304,29 @@ async fn load_trust(options: &Arc<Options>) -> Result<Trust, Error> {
 }
 
 impl Waits {
-    /// The user's next message, with its content once that has been opened.
+    /// The user's next message, once its file has been opened, if it has one.
     fn poll_message<S: Stream<Item = Message>>(
         &mut self,
         context: &mut Context<'_>,
         messages: Pin<&mut S>,
-    ) -> Poll<Option<(Message, io::Result<crate::Content>)>> {
+    ) -> Poll<Option<(Message, io::Result<()>)>> {
         if self.opening.is_none() {
-            match std::task::ready!(messages.poll_next(context)) {
-                Some(message) => self.opening = Some(Opening::begin(message)),
-                None => return Poll::Ready(None),
+            match ready!(messages.poll_next(context)) {
+                Some(message) if message.content.is_closed_file() => {
+                    let envelope = Arc::clone(message.envelope());
+                    self.opening = Some((envelope, open(message)));
+                }
+                message => return Poll::Ready(message.map(|message| (message, Ok(())))),
             }
         }
-        let content = match &mut self.opening {
-            Some(opening) => std::task::ready!(opening.poll(context)),
-            None => return Poll::Ready(None),
+        let Some((envelope, opening)) = &mut self.opening else {
+            return Poll::Ready(None);
         };
-        Poll::Ready(self.opening.take().map(|opening| (opening.finish(), content)))
+        let opened = ready!(Pin::new(opening).poll(context));
+        let opened =
+            opened.unwrap_or_else(|error| (Message::with_envelope(Arc::clone(envelope), ""), Err(error.into())));
+        self.opening = None;
+        Poll::Ready(Some(opened))
     }
 }
 

@@ -12,44 +12,19 @@ use tokio::io::ReadBuf;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::content::{Content, Reader, Source};
+use crate::content::Reader;
 use crate::flight::Loan;
 use crate::message::Message;
 use crate::token::{TokenFuture, TokenSource};
 
-/// A message whose file is being opened.
-#[derive(Debug)]
-pub(super) struct Opening {
-    message: Message,
-    content: Option<JoinHandle<io::Result<Content>>>,
-}
+/// A message whose file is being opened. Gives it back, without its content where the thread has gone wrong.
+pub(super) type Opening = JoinHandle<(Message, io::Result<()>)>;
 
-impl Opening {
-    pub(super) fn begin(mut message: Message) -> Self {
-        let content = match &message.content.0 {
-            Source::File(_) => {
-                let content = std::mem::replace(&mut message.content, Content::from(""));
-                Some(spawn_blocking(move || content.open()))
-            }
-            _ => None,
-        };
-        Self { message, content }
-    }
-
-    /// Whether the file is open, or there is none. Then [`finish`](Self::finish).
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Content>> {
-        match &mut self.content {
-            Some(content) => {
-                let content = ready!(Pin::new(content).poll(context));
-                Poll::Ready(content.unwrap_or_else(|error| Err(error.into())))
-            }
-            None => Poll::Ready(Ok(std::mem::replace(&mut self.message.content, Content::from("")))),
-        }
-    }
-
-    pub(super) fn finish(self) -> Message {
-        self.message
-    }
+pub(super) fn open(mut message: Message) -> Opening {
+    spawn_blocking(move || {
+        let result = message.content.open();
+        (message, result)
+    })
 }
 
 /// Content that is being read.

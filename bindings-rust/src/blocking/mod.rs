@@ -14,7 +14,6 @@ use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode, Step};
 
 use self::socket::Socket;
-use crate::content::Content;
 use crate::courier::{Courier, Goal, Need};
 use crate::message::Message;
 use crate::options::Options;
@@ -82,6 +81,12 @@ impl Client {
         self.courier.info()
     }
 
+    /// What was learnt of the server, also if the session has ended or never came to be: of one whose certificate does not
+    /// verify for instance, which it is and why.
+    pub fn last_server_info(&self) -> Option<&ServerInfo> {
+        self.courier.last_info()
+    }
+
     /// Sends a message, and waits for its outcome. There always is one, for each recipient, also where the server could
     /// not be reached; [`Outcome::into_result`] makes an error of all but `accepted`.
     #[must_use = "the message may not have been accepted"]
@@ -131,10 +136,10 @@ impl Client {
             match self.courier.step(&mut self.socket, now) {
                 Need::Outcome(outcome) => return Some(outcome),
                 Need::Message => match messages.next() {
-                    Some(mut message) => {
-                        let content = std::mem::replace(&mut message.content, Content::from(""));
-                        self.courier.take(message, content.open(), now);
-                    }
+                    Some(mut message) => match message.content.open() {
+                        Ok(()) => self.courier.take(message, now),
+                        Err(error) => self.courier.take_unreadable(message, &error, now),
+                    },
                     None => self.courier.no_more(),
                 },
                 Need::Connection { until } => {

@@ -195,7 +195,8 @@ mod tests {
     #[test]
     fn refusals_have_a_reason() {
         let asked: &[u8] = b"\x05\x01\0\x01\x7f\0\0\x01\0\x19";
-        let cases: &[(Option<(String, Secret)>, &[(&[u8], &[u8])], &str)] = &[
+        type Case<'a> = (Option<(String, Secret)>, &'a [(&'a [u8], &'a [u8])], &'a str);
+        let cases: &[Case<'_>] = &[
             (None, &[(&[5, 1, 0], &[5, 255])], "wants a user name"),
             (user(), &[(&[5, 2, 0, 2], &[5, 255])], "takes no user name"),
             (None, &[(&[5, 1, 0], b"HT")], "does not speak SOCKS5"),

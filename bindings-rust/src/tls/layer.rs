@@ -88,7 +88,12 @@ impl TlsLayer {
         }
     }
 
-    /// What the user may want to know, once the handshake has ended.
+    /// Whether the server has come so far as to show a certificate.
+    pub(crate) fn has_certificate(&self) -> bool {
+        !self.verifier.shown().is_empty()
+    }
+
+    /// What the user may want to know, once the handshake has ended, or has failed since the certificate does not verify.
     pub(crate) fn session(&self) -> TlsSession {
         TlsSession {
             version: match self.connection.protocol_version() {
@@ -104,13 +109,7 @@ impl TlsLayer {
                 Some(Err(error)) => Some(failure(error)),
                 _ => None,
             },
-            certificates: self
-                .connection
-                .peer_certificates()
-                .unwrap_or_default()
-                .iter()
-                .map(|certificate| certificate.to_vec())
-                .collect(),
+            certificates: self.verifier.shown().to_vec(),
         }
     }
 }
@@ -139,10 +138,19 @@ fn distrust(reason: &CertificateError) -> String {
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
+            let presented: Vec<_> = presented.iter().map(|name| bare(name)).collect();
             format!("the server's certificate is not for {expected} but for {}", presented.join(", "))
         }
         other => format!("the server's certificate does not verify: {other}"),
     }
+}
+
+/// The name in what rustls says of it, `DnsName("mx.example")` for instance.
+fn bare(presented: &str) -> &str {
+    presented
+        .split_once('(')
+        .and_then(|(_, name)| name.strip_suffix(')'))
+        .map_or(presented, |name| name.trim_matches('"'))
 }
 
 /// Why an established connection can't go on.

@@ -16,6 +16,7 @@ pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
     required: bool,
     result: OnceLock<Result<(), Error>>,
+    shown: OnceLock<Vec<Vec<u8>>>,
 }
 
 impl Verifier {
@@ -24,7 +25,12 @@ impl Verifier {
         provider: Arc<CryptoProvider>,
         required: bool,
     ) -> Arc<Self> {
-        Arc::new(Self { authorities, provider, required, result: OnceLock::new() })
+        Arc::new(Self { authorities, provider, required, result: OnceLock::new(), shown: OnceLock::new() })
+    }
+
+    /// The certificates that the server has shown, in DER, its own first.
+    pub(super) fn shown(&self) -> &[Vec<u8>] {
+        self.shown.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What came of it, once a certificate was seen.
@@ -42,6 +48,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        self.shown.get_or_init(|| std::iter::once(end_entity).chain(intermediates).map(|it| it.to_vec()).collect());
         let result = match &self.authorities {
             Some(authorities) => authorities
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)

@@ -25,17 +25,17 @@ pub(crate) const BOTH: [Kind; 2] = [Kind::Blocking, Kind::Tokio];
 
 /// Either client.
 pub(crate) enum Client {
-    Blocking(okuru::blocking::Client),
-    Tokio(okuru::Client, tokio::runtime::Runtime),
+    Blocking(Box<okuru::blocking::Client>),
+    Tokio(Box<okuru::Client>, tokio::runtime::Runtime),
 }
 
 impl Client {
     pub(crate) fn new(kind: Kind, options: Options) -> Self {
         match kind {
-            Kind::Blocking => Self::Blocking(okuru::blocking::Client::new(options)),
+            Kind::Blocking => Self::Blocking(okuru::blocking::Client::new(options).into()),
             Kind::Tokio => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                Self::Tokio(okuru::Client::new(options), runtime)
+                Self::Tokio(okuru::Client::new(options).into(), runtime)
             }
         }
     }

@@ -28,11 +28,12 @@ impl Sender {
         if transaction.cancelled {
             return Consequence::None;
         }
+        transaction.conclude();
         transaction.cancelled = true;
         let mut job = transaction.job.clone();
         let consequence = transaction.stop();
         match transaction.stage {
-            Stage::Said { .. } => job.end(State::Unknown, error, None),
+            Stage::Said { .. } if !transaction.has_no_sender() => job.end(State::Unknown, error, None),
             _ => job.end(state, error, None),
         }
         self.tell(job, wire);
@@ -93,9 +94,9 @@ impl Sender {
 }
 
 impl Transaction {
-    /// Whether all content has been handed to the network.
+    /// Whether all content has been handed to the network, for a server that may have taken it.
     fn is_sent(&self, wire: &Wire) -> bool {
-        matches!(self.stage, Stage::Said { place } if wire.is_written(place))
+        matches!(self.stage, Stage::Said { place } if wire.is_written(place)) && !self.has_no_sender()
     }
 
     /// Says no more of it, if that is possible.

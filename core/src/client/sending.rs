@@ -43,6 +43,9 @@ pub(super) struct Sender {
     chunking: Chunking,
     in_flight: InFlight,
     limits: Limits,
+    /// RSET stands between content and what follows it in the same write: without it the submission service of Dovecot
+    /// 2.3, which is known by its BURL, dies of the RCPT.
+    resets_behind_content: bool,
     /// Those of the recipients that were named, where the server counts them.
     domains: BTreeSet<String>,
     submitted: u64,
@@ -66,6 +69,7 @@ impl Sender {
             chunking: config.chunking,
             in_flight: config.in_flight,
             limits: Limits::default(),
+            resets_behind_content: false,
             domains: BTreeSet::new(),
             submitted: 0,
             has_deadlines: false,
@@ -86,6 +90,7 @@ impl Sender {
     /// Learns what the server offers.
     pub(super) fn learn(&mut self, offered: &Capabilities, wanted: Pipelining) {
         self.limits = offered.limits();
+        self.resets_behind_content = offered.keyword("BURL").is_some();
         self.level = match wanted {
             _ if !offered.pipelining() => Pipelining::None,
             // LMTP answers the content once for each recipient that was taken: how many is to be known by then.
@@ -203,9 +208,10 @@ impl Sender {
         }
         // At `streaming` nobody knows yet whether the transaction before went well: should it be refused in any part,
         // what follows must not become a part of it.
-        let streaming = self.level == Pipelining::Streaming && !self.row.is_empty();
+        let resets = self.level == Pipelining::Streaming || self.resets_behind_content;
+        let unanswered = resets && !self.row.is_empty();
         let before = self.row.back().is_some_and(Transaction::needs_reset);
-        if streaming || before || self.needs_reset {
+        if unanswered || before || self.needs_reset {
             self.needs_reset = false;
             wire.command(now, Asked::Rset, |out| out.extend_from_slice(b"RSET\r\n"));
             if self.level == Pipelining::None {
@@ -239,8 +245,9 @@ impl Sender {
 
     fn plan(&mut self, job: &mut Job, ground: Ground<'_>) -> Result<Plan, Error> {
         let plan = Plan::of(&job.message, ground)?;
-        self.choose_recipients(job)?;
+        // In this order: who can't be named must not take the place of another.
         refuse_what_needs_utf8(job, &plan)?;
+        self.choose_recipients(job)?;
         Ok(plan)
     }
 
@@ -329,7 +336,7 @@ fn refuse_what_needs_utf8(job: &mut Job, plan: &Plan) -> Result<(), Error> {
         ascii_reverse_path(&job.message.envelope.reverse_path)?;
     }
     for (recipient, named) in job.recipients.iter_mut().zip(&job.message.envelope.recipients) {
-        if recipient.standing == Standing::Waiting
+        if matches!(recipient.standing, Standing::Waiting | Standing::Later)
             && !named.path.is_ascii()
             && let Err(error) = ascii_forward_path(&named.path)
         {

@@ -62,6 +62,7 @@ pub(super) struct Transaction {
     /// Whether the outcome has been told already, since the user cancelled.
     pub(super) cancelled: bool,
     mail: Mail,
+    content_refused: bool,
     /// Which recipient the next reply to RCPT is about, or one before it.
     answering: usize,
     lmtp: bool,
@@ -78,6 +79,7 @@ impl Transaction {
             behind_content,
             cancelled: false,
             mail: Mail::Unanswered,
+            content_refused: false,
             answering: 0,
             lmtp,
         }
@@ -95,14 +97,22 @@ impl Transaction {
 
     /// Whether the server may still hold this transaction open once its replies have come, so that RSET has to stand
     /// before the next.
+    ///
+    /// A refused content ends it (RFC 5321 §4.1.1.4), but not for Postfix 3.7, where a restriction at the end of the
+    /// data refuses it.
     pub(super) fn needs_reset(&self) -> bool {
-        matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
+        self.content_refused || matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
     }
 
     /// Whether MAIL was refused since it came behind content that had not been answered yet: some servers throw away, or
     /// answer with 503, what comes in one write with the end of content. Then the transaction is made again.
     pub(super) fn came_too_early(&self) -> bool {
         self.behind_content && !self.cancelled && matches!(&self.mail, Mail::Refused(reply) if reply.code() == 503)
+    }
+
+    /// Whether MAIL was refused, so that the server has no transaction to which content could belong.
+    pub(super) fn has_no_sender(&self) -> bool {
+        matches!(self.mail, Mail::Refused(_))
     }
 
     /// How many replies the end of the content brings: from LMTP one for each recipient that was taken (RFC 2033 §4.2).
@@ -126,7 +136,7 @@ impl Transaction {
         Consequence::None
     }
 
-    /// Ends what has no outcome yet. To be called when it is over.
+    /// Ends what has no outcome yet, if MAIL was refused. To be called when no more of it is going to be known.
     pub(super) fn conclude(&mut self) {
         if let Mail::Refused(reply) = &self.mail
             && !self.came_too_early()
@@ -210,7 +220,10 @@ impl Transaction {
         match reply.severity() {
             _ if self.lmtp => self.job.end_next_taken(reply),
             Severity::Completion => self.job.accept(reply),
-            _ => self.job.refuse(reply, Step::EndOfContent),
+            _ => {
+                self.content_refused = true;
+                self.job.refuse(reply, Step::EndOfContent);
+            }
         }
     }
 }

@@ -11,6 +11,8 @@
 use core::fmt;
 use core::ops::Range;
 
+use super::Header;
+
 /// What to do about a CR without its LF, or an LF without its CR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Newlines {
@@ -38,7 +40,7 @@ impl Inspection {
             size: content.len() as u64,
             bare_newlines: if bare { count_bare_newlines(content) } else { 0 },
             eight_bit,
-            header_utf8: eight_bit && is_utf8_beyond_ascii(header_of(content)),
+            header_utf8: eight_bit && is_utf8_beyond_ascii(Header::of(content).as_bytes()),
         }
     }
 
@@ -66,18 +68,6 @@ impl Inspection {
     pub fn header_utf8(&self) -> bool {
         self.header_utf8
     }
-}
-
-/// The header: everything before the first empty line.
-fn header_of(content: &[u8]) -> &[u8] {
-    let mut at = 0;
-    for line in content.split_inclusive(|&b| b == b'\n') {
-        if matches!(line, b"\r\n" | b"\n") {
-            break;
-        }
-        at += line.len();
-    }
-    content.get(..at).unwrap_or(content)
 }
 
 fn is_utf8_beyond_ascii(bytes: &[u8]) -> bool {

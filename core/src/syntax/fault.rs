@@ -75,11 +75,16 @@ pub(super) fn parse_all<'a, T>(
             Err(fault) => fault,
         }
     };
+    Err(explain(&fault, noun, text))
+}
+
+/// What `fault` says of `text`, a `noun`.
+pub(super) fn explain(fault: &nom::Err<Fault>, noun: &str, text: &str) -> Error {
     let fault = match fault {
-        nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
+        nom::Err::Error(fault) | nom::Err::Failure(fault) => *fault,
         nom::Err::Incomplete(_) => Fault::from_error_kind(text, ErrorKind::Complete),
     };
-    Err(error(fault.code, noun, text, fault.why))
+    error(fault.code, noun, text, fault.why)
 }
 
 /// The error for `text`, a `noun`, and what is wrong with it.

@@ -150,7 +150,7 @@ fn local_part(input: &str) -> Parsed<'_, Cow<'_, str>> {
 //   atext      = ALPHA / DIGIT / "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "/" / "=" / "?" / "^" / "_" /
 //                "`" / "{" / "|" / "}" / "~" / UTF8-non-ascii
 
-fn is_dot_string(text: &str) -> bool {
+pub(super) fn is_dot_string(text: &str) -> bool {
     text.chars().all(|c| is_atext(c) || c == '.') && has_atoms_between_dots(text)
 }
 
@@ -158,7 +158,7 @@ fn has_atoms_between_dots(text: &str) -> bool {
     text.as_bytes().split(|byte| *byte == b'.').all(|atom| !atom.is_empty())
 }
 
-fn is_atext(c: char) -> bool {
+pub(super) fn is_atext(c: char) -> bool {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' => true,
         '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' => true,
@@ -193,7 +193,7 @@ fn quoted_string(input: &str) -> Parsed<'_, String> {
 }
 
 /// `content` as a quoted string with as little quoting as possible, as section 4.1.2 asks of senders.
-fn quote(content: &str) -> String {
+pub(super) fn quote(content: &str) -> String {
     let mut text = String::with_capacity(content.len() + 4);
     text.push('"');
     for c in content.chars() {

@@ -5,6 +5,8 @@
 //!
 //! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
 
+mod address_list;
+mod addressing;
 mod argument;
 mod auth_argument;
 mod capabilities;
@@ -20,6 +22,7 @@ mod dsn;
 mod ehlo_name;
 mod enhanced_code;
 mod fault;
+mod header;
 mod hold;
 mod limits;
 mod mail_parameters;
@@ -35,6 +38,7 @@ mod reply_framer;
 mod reply_scan;
 mod xtext;
 
+pub use address_list::mailboxes_in;
 pub use argument::Argument;
 pub use auth_argument::{InitialResponse, MechanismName};
 pub use capabilities::{Capabilities, DeliverByOffer, FutureReleaseOffer, Keyword, MtPriorityOffer, SizeLimit};
@@ -48,6 +52,7 @@ pub use domain::Domain;
 pub use dsn::{EnvelopeId, Notify, OriginalRecipient, Ret};
 pub use ehlo_name::EhloName;
 pub use enhanced_code::EnhancedCode;
+pub use header::{Field, Header};
 pub use hold::{Hold, HoldInterval};
 pub use limits::Limits;
 pub use mail_parameters::{AuthParameter, BodyType, ContentDeclaration, MailParameters, MtPriority};

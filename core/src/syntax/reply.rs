@@ -65,9 +65,7 @@ impl Reply {
         split_lines(&self.raw)
     }
 
-    /// The text of all lines joined with spaces, without the enhanced code.
-    ///
-    /// What is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+    /// The text of all lines joined with spaces, each as in [`Reply::text_lines`].
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.raw.len());
         for line in self.lines() {
@@ -75,18 +73,20 @@ impl Reply {
             if !text.is_empty() && !line.is_empty() {
                 text.push(' ');
             }
-            for chunk in line.utf8_chunks() {
-                text.extend(chunk.valid().chars().map(|c| match c {
-                    '\t' => c,
-                    _ if c.is_control() => char::REPLACEMENT_CHARACTER,
-                    _ => c,
-                }));
-                if !chunk.invalid().is_empty() {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                }
-            }
+            push_printable(line, &mut text);
         }
         text
+    }
+
+    /// The text of each line, without the enhanced code and blanks around it.
+    ///
+    /// What is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+    pub fn text_lines(&self) -> impl Iterator<Item = String> {
+        self.lines().map(|line| {
+            let mut text = String::new();
+            push_printable(self.without_enhanced(line).trim_ascii(), &mut text);
+            text
+        })
     }
 
     /// All bytes with the line ends, as they came.
@@ -129,6 +129,19 @@ impl fmt::Display for Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply(\"{}\")", self.raw.escape_ascii())
+    }
+}
+
+fn push_printable(line: &[u8], text: &mut String) {
+    for chunk in line.utf8_chunks() {
+        text.extend(chunk.valid().chars().map(|c| match c {
+            '\t' => c,
+            _ if c.is_control() => char::REPLACEMENT_CHARACTER,
+            _ => c,
+        }));
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
     }
 }
 
@@ -197,6 +210,12 @@ mod tests {
             assert_eq!(reply.to_string(), *display);
             assert_eq!(reply.raw(), *raw);
         }
+    }
+
+    #[test]
+    fn lines_as_text() {
+        let reply = Reply::parse(b"550-5.7.26 Gr\xc3\xbc\xfc\r\n550-\r\n550 5.7.26 \x1b[2J\r\n").unwrap();
+        assert_eq!(reply.text_lines().collect::<Vec<_>>(), ["Gr\u{fc}\u{fffd}", "", "\u{fffd}[2J"]);
     }
 
     #[test]

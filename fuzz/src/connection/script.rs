@@ -1,8 +1,11 @@
 //! What the bytes mean: how the connection is configured, what is sent over it, and what happens to it.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::Unstructured;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use okuru_core::client::{
     Authentication, Body, BodyDeclaration, Chunking, Config, Envelope, InFlight, Message, Pipelining, Protocol, Query,
     Recipient, SmtpUtf8, Timeouts, Tls,
@@ -15,8 +18,17 @@ use okuru_core::syntax::{
 
 use crate::bytes::{blob, byte, flag, pick, short};
 
-pub(super) const PASSWORD: &str = "pencil-8fq3nZ0dWm";
-pub(super) const TOKEN: &str = "token-Kx91vvQpLs72";
+const PASSWORD: &str = "pencil-8fq3nZ0dWm";
+const TOKEN: &str = "token-Kx91vvQpLs72";
+
+/// What nobody may see, in each of the forms in which it goes over the wire.
+pub(super) fn secrets() -> &'static [String] {
+    static SECRETS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let plain = format!("\0user\0{PASSWORD}");
+        [PASSWORD, TOKEN, &plain].iter().flat_map(|secret| [(*secret).into(), BASE64.encode(secret)]).collect()
+    });
+    &SECRETS
+}
 
 /// Reads how the connection is configured.
 pub(super) fn config(from: &mut Unstructured<'_>) -> Config {

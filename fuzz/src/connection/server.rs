@@ -303,7 +303,8 @@ impl Server {
             let refused = self.transactions[open].mail.is_some_and(is_refused);
             assert!(refused, "MAIL was said within a transaction");
         }
-        let transaction = Transaction::begin(rest);
+        let mut transaction = Transaction::begin(rest);
+        transaction.behind_content = self.due.iter().any(|due| matches!(due.what, What::Content(..)));
         transaction.check_parameters(rest, &self.offered, self.tls == Some(true));
         self.open = Some(self.transactions.len());
         self.transactions.push(transaction);
@@ -437,6 +438,8 @@ impl Server {
                 return if is_taken(code) { Then::Closes } else { then };
             }
             What::Chunk(transaction) => self.transactions[transaction].chunk_refused |= is_refused(code),
+            // That is no answer.
+            What::Content(..) if is_go_on => {}
             What::Content(transaction, None) => self.transactions[transaction].answer = Some(code),
             What::Content(transaction, Some(named)) => {
                 self.transactions[transaction].named[named].answer = Some(code);
@@ -444,7 +447,8 @@ impl Server {
             What::Greeting | What::Hello { .. } | What::StartTls | What::Rset | What::Query | What::Quit => {}
         }
         match what {
-            What::Auth | What::Query => then,
+            // RSET may be a query of the user.
+            What::Auth | What::Query | What::Rset => then,
             What::Quit => Then::Closes,
             _ if is_go_on => Then::Closes,
             _ => then,

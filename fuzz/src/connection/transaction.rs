@@ -54,6 +54,8 @@ pub(super) struct Transaction {
     pub(super) utf8: bool,
     pub(super) body: Option<String>,
     pub(super) size: Option<u64>,
+    /// Whether MAIL was said before the reply to other content.
+    pub(super) behind_content: bool,
     pub(super) named: Vec<Named>,
     /// Replies.
     pub(super) mail: Option<u16>,
@@ -110,8 +112,11 @@ impl Transaction {
         self.named.iter().any(|named| named.recipient == recipient)
     }
 
-    /// Which of the named were taken.
+    /// Which of the named were taken: none without a sender.
     pub(super) fn taken(&self) -> Vec<usize> {
+        if self.mail.is_some_and(is_refused) {
+            return Vec::new();
+        }
         (0..self.named.len()).filter(|&index| self.named[index].code.is_some_and(is_taken)).collect()
     }
 
@@ -136,6 +141,11 @@ impl Transaction {
         let named = self.named(recipient);
         let codes = [self.mail, self.data, named.and_then(|it| it.code), named.and_then(|it| self.answer(it))];
         self.chunk_refused || codes.iter().any(|code| code.is_some_and(is_refused))
+    }
+
+    /// Whether the server did not take what came before its reply to other content. That is not the message's fault.
+    pub(super) fn came_too_early(&self) -> bool {
+        self.behind_content && self.mail == Some(503)
     }
 
     /// Whether the content has been said to its end, within the first so many octets, and nobody knows what became of it.

@@ -3,7 +3,7 @@
 //! 1. [`parse`] reads a file as people write it and compiles it to a [`dialogue::Dialogue`]: a list of steps that need no
 //!    more knowledge of the format, the same that `vectors-json` gives to other hosts.
 //! 2. [`play`] carries the steps out on the machine of the core, with the server's bytes cut in every way, and compares.
-//! 3. [`witness`] reads what went over the wire as a server would, and from that alone knows which outcomes are lies.
+//! 3. `witness` reads what went over the wire as a server would, and from that alone knows which outcomes are lies.
 
 pub mod dialogue;
 mod engine;

@@ -1,6 +1,6 @@
 //! A file, line by line.
 //!
-//! First the set-up ([`header`](super::header)), then, from the first line that is none of it, the dialogue itself.
+//! First the set-up (`header.rs`), then, from the first line that is none of it, the dialogue itself.
 
 use super::dialogue::{Action, Bytes, ChannelBinding, Dialogue, Event, Step};
 use super::header::Header;

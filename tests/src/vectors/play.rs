@@ -99,16 +99,18 @@ pub fn run(dialogue: &Dialogue) -> Result<Tally, Box<Failure>> {
         .map(|message| message.content.iter().flat_map(|chunk| chunk.0.clone()).collect())
         .collect();
     let host = |trace| {
-        let config = engine::config(&dialogue.config, trace).map_err(|what| set_up(dialogue, what))?;
+        let config = engine::config(&dialogue.config, trace).map_err(|what| failure(dialogue, 1, "set-up", what))?;
         Ok::<_, Box<Failure>>(Host::new(dialogue, &contents, Connection::new(config)))
     };
     let mut tally = Tally::default();
 
-    let mut inputs = Vec::new();
-    play(dialogue, host(true)?, 0, Cut::Whole, |step, host| {
-        inputs.push((step, host.clone()));
+    // How it looks before each thing to do, and at the end.
+    let mut stops = Vec::new();
+    let end = play(dialogue, host(true)?, 0, Cut::Whole, |step, host| {
+        stops.push((step, host.clone()));
         ControlFlow::Continue(())
     })?;
+    stops.push((dialogue.steps.len(), end));
     play(dialogue, host(dialogue.config.trace)?, 0, Cut::Bytes, |_, _| ControlFlow::Continue(()))?;
     tally.runs += 2;
     if can_wait_for_messages(dialogue) {
@@ -117,12 +119,14 @@ pub fn run(dialogue: &Dialogue) -> Result<Tally, Box<Failure>> {
         play(dialogue, host, 0, Cut::Wanted, |_, _| ControlFlow::Continue(()))?;
         tally.runs += 1;
     }
-    for (index, (step, host)) in inputs.iter().enumerate() {
-        let Action::Receive { bytes, at_once } = &dialogue.steps[*step].action else {
+    for (index, (step, host)) in stops.iter().enumerate() {
+        break_off_behind(dialogue, host, *step, &[])?;
+        tally.broken_off += 1;
+        let Some(Action::Receive { bytes, at_once }) = dialogue.steps.get(*step).map(|step| &step.action) else {
             continue;
         };
         // Once all is as it was without the cut, the rest is as it was too.
-        let without_cut = inputs.get(index + 1).map(|(step, host)| (*step, host.looks()));
+        let without_cut = stops.get(index + 1).map(|(step, host)| (*step, host.looks()));
         for offset in 1..bytes.0.len() {
             if !at_once {
                 let cut = Cut::Once { step: *step, offset };
@@ -132,35 +136,30 @@ pub fn run(dialogue: &Dialogue) -> Result<Tally, Box<Failure>> {
                 })?;
                 tally.runs += 1;
             }
-            let mut host = host.clone();
-            let broken = (|| {
-                host.limit_writing(room(&dialogue.steps[*step..]));
-                host.receive(&bytes.0[..offset])?;
-                host.check()?;
-                break_off(&host)
-            })();
-            broken.map_err(|what| Failure {
-                name: dialogue.name.clone(),
-                source: dialogue.source.clone(),
-                line: dialogue.steps[*step].line,
-                how: format!("broken off behind octet {offset} of this block"),
-                what,
-                expected: Vec::new(),
-                actual: Vec::new(),
-            })?;
+            break_off_behind(dialogue, host, *step, &bytes.0[..offset])?;
             tally.broken_off += 1;
         }
     }
     Ok(tally)
 }
 
-fn set_up(dialogue: &Dialogue, what: String) -> Box<Failure> {
+/// Breaks off before this step, or behind a part of what it hands in.
+fn break_off_behind(dialogue: &Dialogue, host: &Host<'_>, step: usize, part: &[u8]) -> Result<(), Box<Failure>> {
+    let mut host = host.clone();
+    let received = if part.is_empty() { Ok(()) } else { host.receive(part) };
+    received.and_then(|()| host.check()).and_then(|()| break_off(&host)).map_err(|what| {
+        let line = dialogue.steps.get(step).or(dialogue.steps.last()).map_or(1, |step| step.line);
+        failure(dialogue, line, format!("broken off behind octet {} of this", part.len()), what)
+    })
+}
+
+fn failure(dialogue: &Dialogue, line: usize, how: impl Into<String>, what: impl Into<String>) -> Box<Failure> {
     Box::new(Failure {
         name: dialogue.name.clone(),
         source: dialogue.source.clone(),
-        line: 1,
-        how: "set-up".into(),
-        what,
+        line,
+        how: how.into(),
+        what: what.into(),
         expected: Vec::new(),
         actual: Vec::new(),
     })
@@ -224,14 +223,14 @@ fn play<'a>(
     from: usize,
     cut: Cut,
     mut before_input: impl FnMut(usize, &Host<'a>) -> ControlFlow<()>,
-) -> Result<(), Box<Failure>> {
+) -> Result<Host<'a>, Box<Failure>> {
     let mut player = Player { dialogue, host, cut, step: from };
     while let Some(step) = dialogue.steps.get(player.step) {
         if step.action.is_input() {
             player.nothing_is_left()?;
             player.host.limit_writing(room(&dialogue.steps[player.step..]));
             if before_input(player.step, &player.host).is_break() {
-                return Ok(());
+                return Ok(player.host);
             }
         }
         player.carry_out(step)?;
@@ -245,7 +244,8 @@ fn play<'a>(
         return Err(player.failure("the connection is over", vec!["(open)".into()], vec![show_closed(closed)]));
     }
     let end = player.host.check_end();
-    player.ok(end)
+    player.ok(end)?;
+    Ok(player.host)
 }
 
 struct Player<'a> {
@@ -257,15 +257,8 @@ struct Player<'a> {
 
 impl Player<'_> {
     fn failure(&self, what: impl Into<String>, expected: Vec<String>, actual: Vec<String>) -> Box<Failure> {
-        Box::new(Failure {
-            name: self.dialogue.name.clone(),
-            source: self.dialogue.source.clone(),
-            line: self.dialogue.steps.get(self.step).map_or(1, |step| step.line),
-            how: self.cut.to_string(),
-            what: what.into(),
-            expected,
-            actual,
-        })
+        let line = self.dialogue.steps.get(self.step).map_or(1, |step| step.line);
+        Box::new(Failure { expected, actual, ..*failure(self.dialogue, line, self.cut.to_string(), what) })
     }
 
     fn ok(&self, result: Result<(), String>) -> Result<(), Box<Failure>> {

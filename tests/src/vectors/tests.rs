@@ -46,6 +46,14 @@ fn the_good_one_holds() {
 }
 
 #[test]
+fn the_example_in_the_readme_holds() {
+    let readme = include_str!("../../vectors/README.md");
+    let example = readme.split("```\n").nth(1).unwrap_or_default();
+    assert_eq!(fault(example), None);
+    assert!(example.contains("= closed quit"), "{example}");
+}
+
+#[test]
 fn each_mistake_is_found() {
     for (good, bad, found) in [
         // In what is read.

@@ -1,0 +1,417 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use okuru_core::client::{BodyDeclaration, Chunking, Pipelining, SmtpUtf8, Tls};
+use okuru_core::syntax::Newlines;
+
+use crate::help;
+
+/// Sends mail by SMTP and LMTP, and tells exactly what became of it.
+#[derive(Debug, Parser)]
+#[command(name = "okuru", version, max_term_width = 100, after_help = help::PROGRAM_END, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send messages.
+    #[command(long_about = help::SEND, after_help = help::SEND_END)]
+    Send(Box<SendArguments>),
+    /// Tell what a server offers, without sending anything.
+    #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
+    Probe(Box<ProbeArguments>),
+    /// Watch three messages travel, on a machine with nothing else.
+    #[command(long_about = help::DEMO)]
+    Demo(DemoArguments),
+    /// Print a script that completes this command's arguments in a shell.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+/// `okuru send`
+#[derive(Args, Debug)]
+pub(crate) struct SendArguments {
+    /// Messages as RFC 5322 has them: header, empty line, body; `-` is standard input, as is no FILE at all.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out.
+    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
+    pub(crate) server: String,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArguments,
+
+    #[command(flatten)]
+    pub(crate) envelope: EnvelopeArguments,
+
+    #[command(flatten)]
+    pub(crate) transfer: TransferArguments,
+
+    /// Print one line of JSON for each message, instead of a summary.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Show the dialogue on standard error; secrets are hidden.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) trace: bool,
+}
+
+/// How a server is reached.
+#[derive(Args, Debug)]
+pub(crate) struct ConnectionArguments {
+    /// When TLS begins (default: what the URL says).
+    #[arg(long, value_name = "WHEN", help_heading = SERVER)]
+    pub(crate) tls: Option<TlsChoice>,
+
+    /// Trust the authorities in this PEM file, in place of the system's.
+    #[arg(long, value_name = "FILE", help_heading = SERVER)]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The name that the server's certificate is for (default: the host of the URL).
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
+    pub(crate) tls_name: Option<String>,
+
+    /// Show this certificate (with its chain, in PEM) to the server.
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = SERVER)]
+    pub(crate) client_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = SERVER)]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// What to call ourselves (default: this machine's name, or its address).
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
+    pub(crate) ehlo: Option<String>,
+
+    /// Connect through a proxy: socks5://HOST:PORT or http://HOST:PORT, with USER:PASSWORD@ where it wants that.
+    #[arg(long, value_name = "URL", help_heading = SERVER)]
+    pub(crate) proxy: Option<String>,
+
+    /// Connect from this address.
+    #[arg(long, value_name = "ADDRESS", help_heading = SERVER)]
+    pub(crate) source_address: Option<std::net::IpAddr>,
+
+    /// How long connecting may take (default: 30).
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// How long each reply may take, as a whole (default: as RFC 5321 has it, 2 to 10 minutes).
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    pub(crate) reply_timeout: Option<Duration>,
+
+    /// How large a reply may be (default: 65536).
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..), help_heading = LIMITS)]
+    pub(crate) max_reply: Option<u32>,
+}
+
+/// Who we are.
+#[derive(Args, Debug)]
+pub(crate) struct LoginArguments {
+    /// Log in as this user; the URL may name one too.
+    #[arg(long, value_name = "USER", help_heading = LOGIN)]
+    pub(crate) user: Option<String>,
+
+    /// The password is the first line of this file (default: the environment's OKURU_PASSWORD).
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file", help_heading = LOGIN)]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// The OAuth 2.0 access token is the first line of this file, which is read whenever a connection needs it.
+    #[arg(long, value_name = "FILE", help_heading = LOGIN)]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Only these mechanisms (default: all that fit, the strongest first).
+    #[arg(long, value_name = "MECHANISM", value_delimiter = ',', help_heading = LOGIN)]
+    pub(crate) auth: Vec<String>,
+
+    /// DANGEROUS: log in although nobody has verified the server, so that everybody on the way may read the password.
+    #[arg(long, help_heading = LOGIN)]
+    pub(crate) allow_plaintext_auth: bool,
+}
+
+/// From whom and to whom.
+#[derive(Args, Debug)]
+pub(crate) struct EnvelopeArguments {
+    /// Who sends it, `<>` for nobody (default: Sender or From of the message).
+    #[arg(long, value_name = "ADDRESS", help_heading = ENVELOPE)]
+    pub(crate) from: Option<String>,
+
+    /// Who gets it; may be repeated (default: To, Cc and Bcc of the message).
+    #[arg(long, value_name = "ADDRESS", help_heading = ENVELOPE)]
+    pub(crate) to: Vec<String>,
+
+    /// Send a Bcc field as it is, for everybody to see, where it would be removed.
+    #[arg(long, help_heading = ENVELOPE)]
+    pub(crate) keep_bcc: bool,
+
+    /// Send each message to all of its recipients or to none.
+    #[arg(long, help_heading = ENVELOPE)]
+    pub(crate) all_or_nothing: bool,
+
+    /// A parameter of MAIL, such as REQUIRETLS, BY=3600;R, HOLDFOR=60 or MT-PRIORITY=3; may be repeated.
+    #[arg(long, value_name = "KEY[=VALUE]", help_heading = ENVELOPE)]
+    pub(crate) param: Vec<String>,
+
+    /// When to be told of each recipient: never, or a list of success, failure and delay.
+    #[arg(long, value_name = "WHEN,...", help_heading = ENVELOPE)]
+    pub(crate) notify: Option<String>,
+
+    /// How much of the message comes back with a notice of failure.
+    #[arg(long, value_name = "PART", help_heading = ENVELOPE)]
+    pub(crate) ret: Option<RetChoice>,
+
+    /// A name for the message, which notices of it carry.
+    #[arg(long, value_name = "ID", help_heading = ENVELOPE)]
+    pub(crate) envid: Option<String>,
+}
+
+/// How messages go over the wire.
+#[derive(Args, Debug)]
+pub(crate) struct TransferArguments {
+    /// How much goes in one write, where the server offers PIPELINING.
+    #[arg(long, value_name = "LEVEL", default_value = "session", help_heading = TRANSFER)]
+    pub(crate) pipelining: PipeliningChoice,
+
+    /// Whether content goes by BDAT, where the server offers CHUNKING.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = TRANSFER)]
+    pub(crate) chunking: ChunkingChoice,
+
+    /// How the content is declared.
+    #[arg(long, value_name = "TYPE", default_value = "auto", help_heading = TRANSFER)]
+    pub(crate) body: BodyChoice,
+
+    /// Whether messages are declared as internationalised.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = TRANSFER)]
+    pub(crate) smtputf8: SmtpUtf8Choice,
+
+    /// What to do about a CR or LF that stands alone.
+    #[arg(long, value_name = "WHAT", default_value = "fix", help_heading = TRANSFER)]
+    pub(crate) newlines: NewlinesChoice,
+
+    /// Send each message so many times.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(help_heading = TRANSFER)]
+    pub(crate) repeat: u64,
+
+    /// When to give up on each message, connecting and all (default: never).
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// `okuru probe`
+#[derive(Args, Debug)]
+pub(crate) struct ProbeArguments {
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out.
+    #[arg(value_name = "URL")]
+    pub(crate) server: String,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+
+    /// Print one object of JSON, instead of a table.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Show the dialogue on standard error.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) trace: bool,
+}
+
+/// `okuru demo`
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// How wide the dialogue is, in columns (default: that of the terminal).
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
+    pub(crate) width: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TlsChoice {
+    /// Never.
+    None,
+    /// By STARTTLS where it is offered, verified or not: protects nothing against who can change what is sent.
+    Opportunistic,
+    /// By STARTTLS, verified; nothing is sent without it.
+    Starttls,
+    /// From the first byte, verified.
+    Implicit,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PipeliningChoice {
+    /// One command at a time.
+    None,
+    /// The whole envelope: 2 round trips a message.
+    Message,
+    /// Content and the next envelope: 1 round trip a message.
+    Session,
+    /// Everything at once, by BDAT; only for servers that are known to take it.
+    Streaming,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ChunkingChoice {
+    /// Where it saves a round trip or the content needs it.
+    Auto,
+    /// Wherever it is offered.
+    Prefer,
+    /// Never.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BodyChoice {
+    /// As 7-bit; anything else is not sent.
+    #[value(name = "7bit")]
+    SevenBit,
+    /// As 8-bit text.
+    #[value(name = "8bitmime")]
+    EightBitMime,
+    /// As bytes, which are sent by BDAT as they are.
+    #[value(name = "binarymime")]
+    BinaryMime,
+    /// As 8-bit text where it is.
+    Auto,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SmtpUtf8Choice {
+    /// Where an address or the header needs it.
+    Auto,
+    /// Always.
+    Require,
+    /// Never.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NewlinesChoice {
+    /// Make it a CR LF.
+    Fix,
+    /// Don't send the message.
+    Refuse,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RetChoice {
+    /// All of it.
+    Full,
+    /// Its header.
+    Hdrs,
+}
+
+impl From<TlsChoice> for Tls {
+    fn from(choice: TlsChoice) -> Self {
+        match choice {
+            TlsChoice::None => Self::None,
+            TlsChoice::Opportunistic => Self::Opportunistic,
+            TlsChoice::Starttls => Self::StartTls,
+            TlsChoice::Implicit => Self::Implicit,
+        }
+    }
+}
+
+impl From<PipeliningChoice> for Pipelining {
+    fn from(choice: PipeliningChoice) -> Self {
+        match choice {
+            PipeliningChoice::None => Self::None,
+            PipeliningChoice::Message => Self::Message,
+            PipeliningChoice::Session => Self::Session,
+            PipeliningChoice::Streaming => Self::Streaming,
+        }
+    }
+}
+
+impl From<ChunkingChoice> for Chunking {
+    fn from(choice: ChunkingChoice) -> Self {
+        match choice {
+            ChunkingChoice::Auto => Self::Auto,
+            ChunkingChoice::Prefer => Self::Prefer,
+            ChunkingChoice::Never => Self::Never,
+        }
+    }
+}
+
+impl From<BodyChoice> for BodyDeclaration {
+    fn from(choice: BodyChoice) -> Self {
+        match choice {
+            BodyChoice::SevenBit => Self::SevenBit,
+            BodyChoice::EightBitMime => Self::EightBitMime,
+            BodyChoice::BinaryMime => Self::BinaryMime,
+            BodyChoice::Auto => Self::Auto,
+        }
+    }
+}
+
+impl From<SmtpUtf8Choice> for SmtpUtf8 {
+    fn from(choice: SmtpUtf8Choice) -> Self {
+        match choice {
+            SmtpUtf8Choice::Auto => Self::Auto,
+            SmtpUtf8Choice::Require => Self::Require,
+            SmtpUtf8Choice::Never => Self::Never,
+        }
+    }
+}
+
+impl From<NewlinesChoice> for Newlines {
+    fn from(choice: NewlinesChoice) -> Self {
+        match choice {
+            NewlinesChoice::Fix => Self::Fix,
+            NewlinesChoice::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl From<RetChoice> for okuru_core::syntax::Ret {
+    fn from(choice: RetChoice) -> Self {
+        match choice {
+            RetChoice::Full => Self::Full,
+            RetChoice::Hdrs => Self::Hdrs,
+        }
+    }
+}
+
+/// Seconds, with decimals if need be.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => Err("a number of seconds above zero is wanted, such as 10 or 0.5".to_owned()),
+    }
+}
+
+const SERVER: &str = "Server";
+const LOGIN: &str = "Login";
+const ENVELOPE: &str = "Envelope";
+const TRANSFER: &str = "Transfer";
+const LIMITS: &str = "Limits";
+const OUTPUT: &str = "Output";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_description_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_are_positive_numbers() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "0", "-1", "NaN", "inf", "1e30", "5s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

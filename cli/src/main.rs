@@ -1,0 +1,70 @@
+//! `okuru`: sends mail by SMTP and LMTP from a shell, and tells exactly what became of it.
+
+mod arguments;
+mod connection;
+mod demo;
+mod envelope;
+mod exit;
+mod help;
+mod json;
+mod letter;
+mod probe;
+mod report;
+mod send;
+mod trace;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use arguments::{Arguments, Command};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_arguments(&error).into(),
+    };
+    let result = match arguments.command {
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut io::stdout());
+            Ok(Exit::Success)
+        }
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Failure { error, exit }) => {
+            // Nobody is left to tell, should standard error be closed.
+            let _ = writeln!(io::stderr(), "okuru: {error} [{}]", error.code());
+            exit.into()
+        }
+    }
+}
+
+/// Help where it was asked for; else what is wrong, in one sentence.
+fn wrong_arguments(error: &clap::Error) -> Exit {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Success
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Exit::Usage
+        }
+        _ => {
+            let text = error.to_string();
+            let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
+            let words: Vec<_> = paragraphs.flat_map(str::split_whitespace).collect();
+            let sentence = words.join(" ");
+            let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
+            let _ = writeln!(io::stderr(), "okuru: {sentence} [usage]");
+            Exit::Usage
+        }
+    }
+}

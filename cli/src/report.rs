@@ -1,0 +1,201 @@
+//! What the user is told: a line for each message or a summary on standard output, what went wrong on standard error.
+
+use std::collections::HashSet;
+use std::fmt::{self, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use okuru_core::client::{Outcome, State, Summary};
+use okuru_core::{Error, ErrorCode};
+
+use crate::arguments::SendArguments;
+use crate::exit::{Exit, Failure};
+use crate::json::Line;
+use crate::letter;
+
+/// Tells of each message as it ends, and of all of them at the end.
+pub(crate) struct Report {
+    form: Form,
+    /// Whether more than one message was asked for, so that each has to be named.
+    many: bool,
+    progress: ProgressBar,
+    counts: [u64; 5],
+    exit: Exit,
+    /// What has been said on standard error already: what a hundred thousand messages have in common is said once.
+    said: HashSet<String>,
+    /// How the one message went.
+    last: String,
+    /// Why nothing can be told any more.
+    broken: Option<io::Error>,
+}
+
+/// What goes to standard output.
+enum Form {
+    /// A summary.
+    Text,
+    /// A line for each message; `flush` gives each away at once.
+    Json { out: BufWriter<io::Stdout>, flush: bool },
+}
+
+/// How many different sentences are remembered.
+const MOST_SAID: usize = 1000;
+
+impl Report {
+    /// A report on `total` messages.
+    pub(crate) fn new(arguments: &SendArguments, total: u64) -> Self {
+        let form = match arguments.json {
+            true => Form::Json { out: BufWriter::new(io::stdout()), flush: arguments.transfer.repeat == 1 },
+            false => Form::Text,
+        };
+        Self {
+            form,
+            many: total > 1,
+            progress: progress(arguments, total),
+            counts: [0; 5],
+            exit: Exit::default(),
+            said: HashSet::new(),
+            last: String::new(),
+            broken: None,
+        }
+    }
+
+    /// A message has ended.
+    pub(crate) fn finished(&mut self, number: u64, file: &str, outcome: &Outcome) {
+        let summary = outcome.summary();
+        self.count(summary, Exit::of(outcome));
+        if summary != Summary::Accepted {
+            self.complain(file, outcome);
+        }
+        self.line(|| Line::new(number, file, outcome));
+        if !self.many {
+            self.last = in_words(outcome);
+        }
+    }
+
+    /// A message could not even be begun.
+    pub(crate) fn unusable(&mut self, number: u64, file: &str, error: &Error) {
+        self.count(Summary::Rejected, Exit::BadMessage);
+        let file_in_words = if file == "-" { "standard input" } else { file };
+        self.say(&format!("{file_in_words}: "), error);
+        self.line(|| Line::unusable(number, file, error));
+    }
+
+    /// Whether nothing can be told any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// All messages have ended.
+    pub(crate) fn end(mut self) -> Result<Exit, Failure> {
+        self.progress.finish_and_clear();
+        let text = if self.many { self.totals() } else { self.last };
+        let told = match (self.broken, &mut self.form) {
+            (Some(error), _) => Err(error),
+            (None, Form::Json { out, .. }) => out.flush(),
+            (None, Form::Text) if text.is_empty() => Ok(()),
+            (None, Form::Text) => writeln!(io::stdout(), "{text}"),
+        };
+        match told {
+            Ok(()) => Ok(self.exit),
+            Err(error) => Err(untold(&error)),
+        }
+    }
+
+    fn count(&mut self, summary: Summary, exit: Exit) {
+        self.progress.inc(1);
+        self.exit = self.exit.max(exit);
+        if let Some(place) = SUMMARIES.iter().position(|&it| it == summary) {
+            self.counts[place] += 1;
+        }
+    }
+
+    fn totals(&self) -> String {
+        let all: u64 = self.counts.iter().sum();
+        let mut text = format!("{all} message{}", plural(all));
+        let counted = SUMMARIES.iter().zip(self.counts).filter(|(_, count)| *count > 0);
+        for (index, (summary, count)) in counted.enumerate() {
+            let _ = write!(text, "{} {count} {summary}", if index == 0 { ":" } else { "," });
+        }
+        text
+    }
+
+    fn complain(&mut self, file: &str, outcome: &Outcome) {
+        let whose = if self.many { format!("{file}: ") } else { String::new() };
+        let common = outcome.error.as_ref();
+        for (recipient, asked) in outcome.recipients.iter().zip(&outcome.envelope.recipients) {
+            let own = recipient.error().filter(|own| common.is_none_or(|common| common.what() != own.what()));
+            if let Some(error) = own {
+                self.say(&format!("{whose}<{}>: ", asked.path.as_str()), &error);
+            }
+        }
+        if let Some(error) = common {
+            self.say(&whose, error);
+        }
+    }
+
+    fn say(&mut self, whose: &str, error: &Error) {
+        let sentence = format!("{whose}{error} [{}]", error.code());
+        if self.said.contains(&sentence) {
+            return;
+        }
+        // Nobody is left to tell, should standard error be closed.
+        self.progress.suspend(|| writeln!(io::stderr(), "okuru: {sentence}")).unwrap_or_default();
+        if self.said.len() < MOST_SAID {
+            self.said.insert(sentence);
+        }
+    }
+
+    fn line<'a>(&mut self, line: impl FnOnce() -> Line<'a>) {
+        let Form::Json { out, flush } = &mut self.form else {
+            return;
+        };
+        let written = serde_json::to_writer(&mut *out, &line())
+            .map_err(io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| if *flush { out.flush() } else { Ok(()) });
+        if let Err(error) = written {
+            self.broken.get_or_insert(error);
+        }
+    }
+}
+
+/// Shown on a terminal when there is more than one message, and nothing else is shown there.
+fn progress(arguments: &SendArguments, total: u64) -> ProgressBar {
+    let other_output = arguments.trace || arguments.json && io::stdout().is_terminal();
+    if total < 2 || other_output || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}  {rate}  {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // The bar has no use for an error.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
+    ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+fn untold(error: &io::Error) -> Failure {
+    let what = format!("standard output can't be written: {}", letter::in_words(error));
+    Failure { error: Error::new(ErrorCode::Cancelled, what), exit: Exit::Unfinished }
+}
+
+const SUMMARIES: [Summary; 5] =
+    [Summary::Accepted, Summary::Partial, Summary::Deferred, Summary::Rejected, Summary::Unknown];
+
+fn in_words(outcome: &Outcome) -> String {
+    let accepted = outcome.recipients.iter().filter(|recipient| recipient.state == State::Accepted).count() as u64;
+    let all = outcome.recipients.len();
+    let mut text = match outcome.summary() {
+        Summary::Accepted => format!("accepted for {accepted} recipient{}", plural(accepted)),
+        Summary::Partial => format!("accepted for {accepted} of {all} recipients"),
+        other => other.to_string(),
+    };
+    if let Some(queue_id) = outcome.queue_id() {
+        let _ = write!(text, ", queued as {queue_id}");
+    }
+    text
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
