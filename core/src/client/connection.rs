@@ -288,7 +288,7 @@ impl Connection {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
-        if !self.queries.is_empty() && self.sender.row.iter().all(Transaction::is_said) {
+        if !self.queries.is_empty() && self.sender.row.back().is_none_or(Transaction::is_said) {
             return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {

@@ -49,6 +49,8 @@ pub(super) struct Sender {
     /// Those of the recipients that were named, where the server counts them.
     domains: BTreeSet<String>,
     submitted: u64,
+    /// Whether a message had a deadline. Where none had, there is no need to look at all that are in flight.
+    pub(super) has_deadlines: bool,
     /// Transactions begun.
     begun: u32,
     /// The server may hold a transaction open that is not going on.
@@ -70,6 +72,7 @@ impl Sender {
             resets_behind_content: false,
             domains: BTreeSet::new(),
             submitted: 0,
+            has_deadlines: false,
             begun: 0,
             needs_reset: false,
             turns_told: 0,
@@ -79,6 +82,7 @@ impl Sender {
     pub(super) fn submit(&mut self, message: Message) -> MessageId {
         let id = MessageId(self.submitted);
         self.submitted += 1;
+        self.has_deadlines |= message.deadline.is_some();
         self.queue.push_back(Job::new(id, message));
         id
     }
@@ -109,7 +113,7 @@ impl Sender {
 
     /// Whether everything that was submitted has been said.
     pub(super) fn is_said(&self) -> bool {
-        self.queue.is_empty() && self.row.iter().all(Transaction::is_said)
+        self.queue.is_empty() && self.row.back().is_none_or(Transaction::is_said)
     }
 
     /// Whether QUIT may go behind content whose reply has not come.
