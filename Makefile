@@ -4,7 +4,7 @@ CARGO ?= cargo
 NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint docs unit no-std servers targets
+.PHONY: help demo test bench instructions format lint docs unit no-std servers targets
 
 help: ## Tell what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,6 +13,13 @@ demo: ## Send three real messages to a server in the same process, and show the 
 	$(CARGO) run --locked --quiet --release -p okuru-cli -- demo
 
 test: format lint docs no-std servers unit ## Everything that has to pass: style, docs, no_std builds, every test, real servers
+
+bench: ## Measure beside lettre, mail-send and smtp-source (some 15 minutes)
+	tests/servers/install
+	python3 benches/bench.py
+
+instructions: ## Count instructions a message under callgrind
+	python3 benches/bench.py --instructions
 
 format: ## Check the formatting
 	$(CARGO) fmt --check
