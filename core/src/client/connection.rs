@@ -437,10 +437,13 @@ impl Connection {
         self.hang_up(Error::new(ErrorCode::ConnectLost, what).at(Step::Content), None);
     }
 
-    /// Ends it with QUIT, whose answer nobody waits for: the protocol is in order, we don't want to go on.
+    /// Ends it with QUIT, whose answer nobody waits for: the protocol is in order, we don't want to go on. Behind bytes
+    /// that are stuck with the host, which now lets go of them, nothing can be said.
     pub(super) fn part(&mut self, error: Error, reply: Option<Reply>, now: Duration) {
         self.wire.hang_up();
-        self.wire.line(now, |out| out.extend_from_slice(b"QUIT\r\n"));
+        if self.wire.unwritten() == 0 {
+            self.wire.line(now, |out| out.extend_from_slice(b"QUIT\r\n"));
+        }
         self.end(error, reply);
     }
 
