@@ -461,6 +461,15 @@ fn begin_content(this: &mut Transaction, now: Duration, wire: &mut Wire) {
             wire.content(now, this.job.id, 0..inspection.size());
             this.end_content(inspection.size(), now, wire);
         }
+        Body::Whole(inspection)
+            if framing == Framing::Dotted && inspection.bare_newlines() == 0 && !inspection.dotted() =>
+        {
+            if inspection.size() > 0 {
+                wire.content(now, this.job.id, 0..inspection.size());
+            }
+            wire.added(now, if inspection.terminated() { b".\r\n" } else { b"\r\n.\r\n" });
+            this.end_content(inspection.size(), now, wire);
+        }
         _ => {
             let encoder = ContentEncoder::new(framing, this.job.message.newlines);
             this.stage = Stage::Content { encoder, asked: false };
