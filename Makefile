@@ -2,9 +2,12 @@
 
 CARGO ?= cargo
 NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
+FUZZ_TARGETS = reply syntax content sasl connection
+FUZZ_SECONDS ?= 60
+CARGO_FUZZ = 0.13.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench instructions format lint docs unit no-std servers targets
+.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets
 
 help: ## Tell what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,7 +15,7 @@ help: ## Tell what there is
 demo: ## Send three real messages to a server in the same process, and show the dialogue
 	$(CARGO) run --locked --quiet --release -p okuru-cli -- demo
 
-test: format lint docs no-std servers unit ## Everything that has to pass: style, docs, no_std builds, every test, real servers
+test: format lint docs no-std corpus servers unit ## Everything that has to pass: style, docs, no_std builds, every test, real servers
 
 bench: ## Measure beside lettre, mail-send and smtp-source (some 15 minutes)
 	tests/servers/install
@@ -23,9 +26,11 @@ instructions: ## Count instructions a message under callgrind
 
 format: ## Check the formatting
 	$(CARGO) fmt --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 lint: ## Clippy, warnings denied
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
 
 docs: ## rustdoc, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
@@ -39,6 +44,18 @@ no-std: targets ## Build the core for machines without an operating system, with
 unit: servers ## Every test of the workspace
 	$(CARGO) test --locked --workspace --all-features
 	$(CARGO) test --locked --release -p okuru --test large
+
+corpus: ## What fuzzing has found worth keeping, through its targets
+	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml
+
+fuzz: ## Fuzz each target for FUZZ_SECONDS (60)
+	$(CARGO) fuzz --version 2>&1 | grep -qF 'cargo-fuzz $(CARGO_FUZZ)' || \
+	    $(CARGO) install cargo-fuzz --locked --version $(CARGO_FUZZ)
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/target/corpus/$$target && \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=1024 -timeout=10 -verbosity=0 || exit 1; \
+	done
 
 servers: ## Install the real mail servers that the tests start, and try them
 	tests/servers/install

@@ -102,8 +102,9 @@ DECLARATION = ["auto", "binarymime", "8bitmime", "7bit"]
 OFFER = ["PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE", "STARTTLS", "AUTH", "BINARYMIME",
          "LIMITS RCPTMAX", "LIMITS MAILMAX", "LIMITS RCPTDOMAINMAX", "DELIVERBY", "FUTURERELEASE", "MT-PRIORITY",
          "REQUIRETLS"]
-SUBMIT, ANSWER, ANSWER_ALL, WRITE_SOME, WRITE, RECEIVE, CHUNK, ABORT = b"\x00", b"\x03", b"\x0a", b"\x0b", b"\x0c", b"\x0e", b"\x12", b"\x14"
-COMMAND, QUIT, PASS, DEADLINE, HANDSHAKE, TOKEN, FAILS, EOF, OFFERS = (bytes([n]) for n in (21, 22, 23, 24, 26, 27, 28, 29, 30))
+SUBMIT, ANSWER, ANSWER_ALL, WRITE_SOME, WRITE, RECEIVE, FEED, FEED_END, CHUNK, ABORT, COMMAND, QUIT, DEADLINE = (
+    bytes([number]) for number in (0, 3, 10, 11, 12, 14, 15, 16, 18, 20, 21, 22, 24))
+HANDSHAKE, TOKEN, FAILS, EOF, OFFERS = (bytes([number]) for number in (26, 27, 28, 29, 30))
 QUERIES = ["NOOP", "RSET", "VRFY", "EXPN", "HELP"]
 
 
@@ -135,8 +136,7 @@ def letters(lines):
 
 def happenings(lines):
     """What happens in a dialogue, as steps."""
-    offers_nothing = not any(line.startswith("offer") for line in lines)
-    if not offers_nothing:
+    if any(line.startswith("offer") for line in lines):
         yield ANSWER_ALL
     replies = b""
     for line in lines + [""]:
@@ -155,7 +155,7 @@ def happenings(lines):
         elif key == "written" and rest.isdigit():
             yield WRITE_SOME + int(rest).to_bytes(2, "little")
         elif key == "chunk":
-            yield b"\x0f\x05\x00\x10"
+            yield FEED + b"\x05\x00" + FEED_END
         elif key == "abort":
             yield WRITE + ABORT + bytes([int(rest) if rest.isdigit() else 0])
         elif key == "command" and rest.split()[0] in QUERIES:
@@ -174,9 +174,18 @@ def connection():
                         word(lines, "pipelining", PIPELINING), word(lines, "chunking", CHUNKING), 0, 0,
                         any(line.startswith("in-flight") for line in lines)])
         keys = {line.split(" ")[0] for line in lines}
-        config += b"\x02\x04" if "password" in keys else b"\x04\x04" if "token later" in lines else b"\x03\x04" if "token" in keys else b"\x00"
+        config += (b"\x02\x04" if "password" in keys else b"\x04\x04" if "token later" in lines
+                   else b"\x03\x04" if "token" in keys else b"\x00")
         held = CHUNK + b"\x00" if "stream held" in lines else b""
         yield config + held + b"".join(SUBMIT + letter for letter in letters(lines)) + b"".join(happenings(lines))
+    for credentials in range(2, 6):
+        for flags in range(16):
+            for tls in range(4):
+                for challenge in (11, 12):
+                    config = bytes([0, tls, 0, 0, 0, 0, 0, credentials, flags])
+                    answers = ANSWER + bytes([challenge]) + WRITE
+                    opening = HANDSHAKE + b"\x00" + 2 * ANSWER_ALL + ANSWER_ALL + HANDSHAKE + b"\x00" + ANSWER_ALL
+                    yield config + opening + TOKEN + b"\x00" + WRITE + 2 * answers + ANSWER_ALL
     letter = b"\x02\x00\x00\x04\x00" + blob(b"one\r\n.two\n") + b"\x02\x00\x00\x00\x00\x00\x00"
     for lmtp in range(2):
         for level in range(4):
@@ -184,7 +193,8 @@ def connection():
                 for kind in (0, 4, 5, 6, 7, 8):
                     config = bytes([lmtp, 0, level, chunking, 0, 0, 0, 0])
                     steps = SUBMIT + letter + SUBMIT + letter + 2 * ANSWER_ALL
-                    yield config + steps + 3 * (WRITE + ANSWER + b"\x00") + WRITE + ANSWER + bytes([kind]) + 5 * ANSWER_ALL + QUIT + ANSWER_ALL
+                    answers = 3 * (WRITE + ANSWER + b"\x00") + WRITE + ANSWER + bytes([kind]) + 5 * ANSWER_ALL
+                    yield config + steps + answers + QUIT + ANSWER_ALL
 
 
 def main():

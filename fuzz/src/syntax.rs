@@ -240,7 +240,8 @@ fn capabilities(bytes: &[u8]) {
     again.extend_from_slice(b"250 HELP\r\n");
     // What comes twice is kept once, and what comes last counts.
     let lines = String::from_utf8_lossy(&raw).into_owned();
-    let said = lines.lines().skip(1).map(|line| line[4..].to_ascii_uppercase().replace("AUTH=", "AUTH ")).collect::<Vec<_>>();
+    let said =
+        lines.lines().skip(1).map(|line| line[4..].to_ascii_uppercase().replace("AUTH=", "AUTH ")).collect::<Vec<_>>();
     if said.iter().map(|line| line.split_whitespace().count()).sum::<usize>() == words {
         assert_eq!(read(&again), offered, "{}", again.escape_ascii());
     }

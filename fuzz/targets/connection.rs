@@ -1,3 +1,4 @@
+//! Runs the target `connection`.
 #![cfg_attr(fuzzing, no_main)]
 
 okuru_fuzz::target!(connection);

@@ -1,3 +1,4 @@
+//! Runs the target `content`.
 #![cfg_attr(fuzzing, no_main)]
 
 okuru_fuzz::target!(content);

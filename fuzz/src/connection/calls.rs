@@ -16,7 +16,9 @@ pub(super) enum Call {
     Receive(Vec<u8>),
     Eof,
     Written(u64),
-    TlsStarted { verified: bool },
+    TlsStarted {
+        verified: bool,
+    },
     Failed(ErrorCode),
     Token(&'static str),
     Content(MessageId, Vec<u8>),

@@ -102,7 +102,8 @@ impl Host {
     }
 
     fn step(&mut self, step: Step, from: &mut Unstructured<'_>) {
-        let waits = self.lazy && matches!(step, Step::Answer { .. } | Step::AnswerAll(_) | Step::Write(_) | Step::Receive(_));
+        let waits =
+            self.lazy && matches!(step, Step::Answer { .. } | Step::AnswerAll(_) | Step::Write(_) | Step::Receive(_));
         match step {
             Step::Submit => self.submit(from),
             Step::Answer { kind, later } => {

@@ -66,10 +66,8 @@ impl Truth {
         let error = recipient.error();
         let cause = error.as_ref().map(|error| error.code());
         // Who gives up in the middle of writing does not wait for what gets through.
-        let gave_up = matches!(
-            cause,
-            Some(ErrorCode::Cancelled | ErrorCode::TimeoutDeadline | ErrorCode::MessageUnreadable)
-        );
+        let gave_up =
+            matches!(cause, Some(ErrorCode::Cancelled | ErrorCode::TimeoutDeadline | ErrorCode::MessageUnreadable));
         let is_true = match recipient.state {
             State::Accepted => self.accepted && code.is_some_and(is_taken) && error.is_none(),
             State::Unknown => !self.accepted && (self.open || gave_up && self.said) && error.is_some(),

@@ -60,9 +60,9 @@ fn authentication(from: &mut Unstructured<'_>) -> Option<Authentication> {
         credentials: credentials.expect("these are good"),
         mechanisms: match flags & 3 {
             0 => None,
-            1 => Some(vec![Mechanism::Plain, Mechanism::Login, Mechanism::OauthBearer]),
-            2 => Some(vec![Mechanism::CramMd5, Mechanism::Login, Mechanism::Xoauth2, Mechanism::External]),
-            _ => Some(vec![Mechanism::ScramSha256, Mechanism::ScramSha1]),
+            1 => Some(vec![Mechanism::Plain, Mechanism::OauthBearer]),
+            2 => Some(vec![Mechanism::Login, Mechanism::Xoauth2, Mechanism::External]),
+            _ => Some(vec![Mechanism::CramMd5, Mechanism::ScramSha1]),
         },
         dangerously_allow_plaintext: flags & 4 != 0,
         try_all: flags & 8 != 0,
@@ -102,8 +102,7 @@ pub(super) fn letter(from: &mut Unstructured<'_>, number: usize, now: Duration) 
         4 => rewindable(Some(size), true),
         _ => rewindable(Some(size / 2), false),
     };
-    let envelope =
-        Envelope { reverse_path: reverse_path.parse().expect("it is a path"), parameters, recipients };
+    let envelope = Envelope { reverse_path: reverse_path.parse().expect("it is a path"), parameters, recipients };
     let message = Message {
         declaration: pick(
             from,
@@ -169,7 +168,10 @@ fn mail_parameters(from: &mut Unstructured<'_>) -> MailParameters {
 pub(super) enum Step {
     Submit,
     /// The server answers what is due, in a way of this number; of its answer the last bytes come later.
-    Answer { kind: u8, later: u8 },
+    Answer {
+        kind: u8,
+        later: u8,
+    },
     /// The server answers well whatever it has heard, up to so many commands.
     AnswerAll(u8),
     /// The network takes so many bytes of what there is to be written; with 0 all of it.
@@ -195,7 +197,9 @@ pub(super) enum Step {
     Deadline,
     /// It is said that a deadline has passed.
     DeadlinePassed,
-    TlsStarted { verified: bool },
+    TlsStarted {
+        verified: bool,
+    },
     Token(&'static str),
     Fails(u8),
     Eof,

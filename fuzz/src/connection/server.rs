@@ -17,7 +17,9 @@ use crate::reply::Model;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Greeting,
-    Hello { esmtp: bool },
+    Hello {
+        esmtp: bool,
+    },
     StartTls,
     Auth,
     Mail(usize),
@@ -45,7 +47,11 @@ enum Mode {
     /// An answer to a challenge.
     Response,
     Dotted(usize),
-    Counted { transaction: usize, left: u64, last: bool },
+    Counted {
+        transaction: usize,
+        left: u64,
+        last: bool,
+    },
 }
 
 /// What has to come of what the server said.
@@ -367,7 +373,10 @@ impl Server {
     }
 
     fn content_ended(&mut self, transaction: usize) {
-        self.open = None;
+        // RFC 3030 section 2: until the last chunk is answered nobody knows what the server makes of MAIL.
+        if self.transactions[transaction].framing == Some(Framing::Dotted) {
+            self.open = None;
+        }
         self.transactions[transaction].end = Some(self.said);
         let taken = self.transactions[transaction].taken();
         if !self.is_lmtp() || taken.is_empty() {
@@ -416,6 +425,9 @@ impl Server {
             return Then::Closes;
         }
         self.due.pop_front();
+        if matches!(what, What::Content(transaction, _) if self.open == Some(transaction)) {
+            self.open = None;
+        }
         let is_go_on = (300..400).contains(&code);
         match what {
             What::Hello { esmtp } if is_taken(code) => {
