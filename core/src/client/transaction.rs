@@ -4,7 +4,7 @@ use alloc::format;
 
 use super::job::{Job, state_after};
 use super::needs::{Plan, can_be_split};
-use super::outcome::{Standing, State};
+use super::outcome::{Progress, Standing, State};
 use super::wire::Asked;
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{ContentEncoder, Reply, Severity};
@@ -100,8 +100,11 @@ impl Transaction {
     ///
     /// A refused content ends it (RFC 5321 §4.1.1.4), but not for Postfix 3.7, where a restriction at the end of the
     /// data refuses it.
+    ///
+    /// Nor does a refused MAIL keep Postfix from waiting for the last chunk, once there was a first.
     pub(super) fn needs_reset(&self) -> bool {
-        self.content_refused || matches!(self.stage, Stage::Void) && !matches!(self.mail, Mail::Refused(_))
+        let is_open = !matches!(self.mail, Mail::Refused(_)) || self.job.progress == Progress::Content;
+        self.content_refused || matches!(self.stage, Stage::Void) && is_open
     }
 
     /// Whether MAIL was refused since it came behind content that had not been answered yet: some servers throw away, or
@@ -150,9 +153,8 @@ impl Transaction {
             Severity::Completion => Mail::Taken,
             _ => Mail::Refused(reply.clone()),
         };
-        if matches!(self.mail, Mail::Refused(_))
-            && matches!(self.stage, Stage::Begun | Stage::Envelope { .. } | Stage::EnvelopeSaid)
-        {
+        // What has not been said yet need not be; only behind DATA it has to be seen first what the server makes of it.
+        if matches!(self.mail, Mail::Refused(_)) && !matches!(self.stage, Stage::DataSaid | Stage::Said { .. }) {
             self.stage = Stage::Void;
         }
     }
