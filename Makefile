@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 CARGO_FUZZ = 0.13.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint docs unit corpus fuzz no-std servers targets
+.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets
 
 help: ## Tell what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,13 @@ demo: ## Send three real messages to a server in the same process, and show the 
 	$(CARGO) run --locked --quiet --release -p okuru-cli -- demo
 
 test: format lint docs no-std corpus servers unit ## Everything that has to pass: style, docs, no_std builds, every test, real servers
+
+bench: ## Measure beside lettre, mail-send and smtp-source (some 15 minutes)
+	tests/servers/install
+	python3 benches/bench.py
+
+instructions: ## Count instructions a message under callgrind
+	python3 benches/bench.py --instructions
 
 format: ## Check the formatting
 	$(CARGO) fmt --check
@@ -36,6 +43,7 @@ no-std: targets ## Build the core for machines without an operating system, with
 
 unit: servers ## Every test of the workspace
 	$(CARGO) test --locked --workspace --all-features
+	$(CARGO) test --locked --release -p okuru --test large
 
 corpus: ## What fuzzing has found worth keeping, through its targets
 	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml

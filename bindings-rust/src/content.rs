@@ -72,6 +72,7 @@ impl Content {
     }
 
     /// Whether it is a file, which has to be opened first.
+    #[cfg(any(feature = "tokio", test))]
     pub(crate) fn is_closed_file(&self) -> bool {
         matches!(self.0, Source::File(_))
     }

@@ -98,6 +98,7 @@ pub(crate) enum Need {
     Token,
     /// Wait until there is something to read, or room to write where there is something to be written, or the deadline.
     Wait {
+        #[cfg_attr(not(feature = "blocking"), expect(dead_code, reason = "a task is woken for either"))]
         writing: bool,
         deadline: Option<Duration>,
     },
@@ -105,7 +106,7 @@ pub(crate) enum Need {
 }
 
 /// A transport that has been opened.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Opened {
     /// Where it goes, for the user.
     pub(crate) address: String,
@@ -115,6 +116,18 @@ pub(crate) struct Opened {
     pub(crate) early: Vec<u8>,
     #[cfg(feature = "rustls")]
     pub(crate) trust: Option<Trust>,
+}
+
+impl Opened {
+    pub(crate) fn new(address: String, local: Option<IpAddr>, early: Vec<u8>) -> Self {
+        Self {
+            address,
+            local,
+            early,
+            #[cfg(feature = "rustls")]
+            trust: None,
+        }
+    }
 }
 
 impl Courier {
@@ -281,6 +294,7 @@ impl Courier {
     }
 
     /// The user may have more messages after all.
+    #[cfg(feature = "tokio")]
     pub(crate) fn maybe_more(&mut self) {
         self.more = true;
         // Nobody has looked after an idle session in the meantime.

@@ -85,6 +85,7 @@ impl Gather {
     }
 
     /// The first piece, as far as it is in one place.
+    #[cfg(any(feature = "rustls", test))]
     pub(crate) fn front(&self) -> &[u8] {
         match self.pieces.front() {
             Some(Piece::Copied(length)) => self.copied.get(self.begin..self.begin + length).unwrap_or_default(),

@@ -11,7 +11,9 @@ mod telling {
     use okuru_core::client::{Outcome, Trace};
     use tracing::{Level, debug, enabled, trace};
 
-    use crate::server_info::{ServerInfo, TlsSession};
+    use crate::server_info::ServerInfo;
+    #[cfg(feature = "rustls")]
+    use crate::server_info::TlsSession;
 
     /// Whether anybody wants to know the dialogue.
     pub(crate) fn wants_dialogue() -> bool {
@@ -22,6 +24,7 @@ mod telling {
         debug!(address = info.address, "connected");
     }
 
+    #[cfg(feature = "rustls")]
     pub(crate) fn tls(session: &TlsSession) {
         debug!(
             version = session.version,
@@ -41,7 +44,7 @@ mod telling {
 
     pub(crate) fn outcome(outcome: &Outcome) {
         debug!(
-            message = outcome.message.0,
+            number = outcome.message.0,
             summary = %outcome.summary(),
             recipients = outcome.recipients.len(),
             queue_id = outcome.queue_id(),

@@ -31,6 +31,7 @@ pub(crate) struct Session {
     wanted: Option<(MessageId, u64)>,
     wants_token: bool,
     was_ready: bool,
+    is_over: bool,
     is_reduced: bool,
     info: ServerInfo,
     tracer: Option<Tracer>,
@@ -88,6 +89,7 @@ impl Session {
             wanted: None,
             wants_token: false,
             was_ready: false,
+            is_over: false,
             is_reduced: false,
             info,
             tracer,
@@ -186,6 +188,7 @@ impl Session {
             if more && self.wants_message() {
                 return Turn::Hungry;
             }
+            self.drop_what_came_too_late();
             match self.machine.poll(now) {
                 Output::Write(bytes) => self.gather.push(&bytes),
                 Output::WriteBody { message, range } => {
@@ -358,6 +361,15 @@ impl Session {
     }
 
     /// Writes what may still be written; nobody waits for it.
+    /// What could not be written before the end must not be written behind it: outcomes say that it was not sent. Only
+    /// QUIT may come.
+    fn drop_what_came_too_late(&mut self) {
+        if !self.is_over && self.machine.is_closed() {
+            self.is_over = true;
+            self.gather.clear();
+        }
+    }
+
     fn say_goodbye(&mut self, transport: &mut impl Transport, now: Duration) {
         self.flush(transport, now);
         #[cfg(feature = "rustls")]

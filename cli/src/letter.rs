@@ -47,7 +47,7 @@ enum Source {
 }
 
 /// Up to so many octets, a message is read as a whole.
-const MOST_HELD: usize = 8 << 20;
+const MOST_HELD: usize = 4 << 20;
 
 /// So far is looked for the end of a large file's header.
 const LONGEST_HEADER: usize = 1 << 20;
@@ -107,7 +107,7 @@ impl Letter {
             Source::Once(reader) => match reader.take() {
                 Some(reader) => Ok(Content::reader(reader, None)),
                 None => {
-                    let what = "what is not a file can be sent only once when it has more than 8 MiB";
+                    let what = "what is not a file can be sent only once when it has more than 4 MiB";
                     Err(Error::new(ErrorCode::MessageUnreadable, what))
                 }
             },
@@ -163,7 +163,7 @@ impl Letter {
 
 /// Without its end, nobody knows whether a Bcc follows.
 fn check_end(header: Header<'_>) -> Result<(), Error> {
-    match header.ends() {
+    match header.ends() && header.as_bytes().len() <= LONGEST_HEADER {
         true => Ok(()),
         false => Err(Error::new(ErrorCode::MessageUnreadable, "the header of the message does not end within 1 MiB")),
     }

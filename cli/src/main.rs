@@ -31,8 +31,9 @@ fn main() -> ExitCode {
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut io::stdout());
-            Ok(Exit::Success)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut script);
+            report::print(&script).map(|()| Exit::Success)
         }
     };
     match result {

@@ -1,10 +1,10 @@
 //! What the user is told: a line for each message or a summary on standard output, what went wrong on standard error.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use okuru_core::client::{Outcome, State, Summary};
 use okuru_core::{Error, ErrorCode};
 
@@ -165,9 +165,19 @@ fn progress(arguments: &SendArguments, total: u64) -> ProgressBar {
     if total < 2 || other_output || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec} {eta}");
-    let progress = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    progress.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}  {rate}  {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // The bar has no use for an error.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
+    ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// Writes to standard output.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    out.write_all(text).and_then(|()| out.flush()).map_err(|error| untold(&error))
 }
 
 fn untold(error: &io::Error) -> Failure {

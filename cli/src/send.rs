@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use okuru::blocking::Client;
@@ -63,6 +64,10 @@ fn inputs(arguments: &SendArguments) -> Result<Vec<Input>, Failure> {
     };
     if inputs.iter().filter(|input| matches!(input, Input::Stdin)).count() > 1 {
         return Err(usage("standard input was named more than once, and can be read only once"));
+    }
+    if arguments.files.is_empty() && io::stdin().is_terminal() {
+        // Nobody is left to tell, should standard error be closed.
+        let _ = writeln!(io::stderr(), "Reading a message from the terminal; Ctrl-D ends it.");
     }
     Ok(inputs)
 }

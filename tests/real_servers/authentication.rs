@@ -68,8 +68,13 @@ fn every_mechanism_refuses_what_is_wrong() {
                 let service = service.clone();
                 scope.spawn(move || {
                     let wrong: &[_] = match uses_token(mechanism) {
-                        true => &[("an expired token", "alice", &alice.expired_token), ("no token", "alice", &alice.name)],
-                        false => &[("a wrong password", "alice", &alice.name), ("an unknown user", "mallory", &alice.password)],
+                        true => {
+                            &[("an expired token", "alice", &alice.expired_token), ("no token", "alice", &alice.name)]
+                        }
+                        false => &[
+                            ("a wrong password", "alice", &alice.name),
+                            ("an unknown user", "mallory", &alice.password),
+                        ],
                     };
                     for &(what, name, secret) in wrong {
                         let note = format!("{} with {what}, service {place}", mechanism.name());
@@ -110,10 +115,9 @@ fn the_strongest_mechanism_is_taken() {
             let by_password = service.clone().password("alice", alice.password.as_str()).expect("it can be sent");
             let token = Secret::new(alice.token.clone());
             let by_token = service.clone().token_source("alice", move || Ok::<_, okuru::Error>(token.clone()));
-            for (options, mechanism) in [
-                (by_password, Mechanism::ScramSha256),
-                (by_token.expect("it can be sent"), Mechanism::OauthBearer),
-            ] {
+            for (options, mechanism) in
+                [(by_password, Mechanism::ScramSha256), (by_token.expect("it can be sent"), Mechanism::OauthBearer)]
+            {
                 let info = Client::new(kind, options).connect().unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(info.mechanism, Some(mechanism));
             }
@@ -132,8 +136,7 @@ fn a_certificate_is_enough_for_dovecot() {
     ] {
         for kind in BOTH {
             let service = options(&url).ca_file(&tls.ca).external().expect("it can be sent");
-            let mut client =
-                Client::new(kind, service.clone().client_certificate_files(&tls.client, &tls.client_key));
+            let mut client = Client::new(kind, service.clone().client_certificate_files(&tls.client, &tls.client_key));
             let letter = Letter::plain(&["bob@example.test"]);
             let outcome = client.send(letter.message());
             assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}");

@@ -24,13 +24,13 @@ fn a_crash_in_the_middle_of_many_messages() {
     for way in ways() {
         let dialogue = Dialogue::default();
         // Together they are more than may be in flight.
-        let in_flight = InFlight { bytes: 256 << 10, bytes_per_second: 0, ..InFlight::default() };
+        let in_flight = InFlight { bytes: 128 << 10, bytes_per_second: 0, ..InFlight::default() };
         let mut client = way.client(dialogue.of(servers.in_clear("mx").in_flight(in_flight)));
         let body = [b"Subject: one of many\r\n\r\n", b"a line of text\r\n".repeat(250).as_slice()].concat();
-        let letters: Vec<Letter> = (0..400).map(|_| Letter::new(&BOB, &body)).collect();
+        let letters: Vec<Letter> = (0..150).map(|_| Letter::new(&BOB, &body)).collect();
         let mut killed = 0;
         let outcomes = client.send_many_and(letters.iter().map(Letter::message).collect(), |told| {
-            if told == 50 {
+            if told == 30 {
                 killed = servers.kill_smtpd("mx");
             }
         });
@@ -38,7 +38,7 @@ fn a_crash_in_the_middle_of_many_messages() {
         assert!(killed > 0, "nothing was killed; {way}");
         assert_eq!(dialogue.count("EHLO"), 2, "another session; {way}");
         let count = |state| outcomes.iter().filter(|outcome| outcome.recipients[0].state == state).count();
-        assert!(count(State::Accepted) >= 50, "{way}");
+        assert!(count(State::Accepted) >= 30, "{way}");
         assert_eq!(count(State::Rejected), 0, "{way}");
         // The last of them went over the session behind the crash.
         assert_eq!(outcomes.last().map(Outcome::summary), Some(Summary::Accepted), "{way}");
@@ -51,7 +51,7 @@ fn a_crash_in_the_middle_of_many_messages() {
         servers.wait_for_empty_queues();
         let mut books = Books::new(&servers);
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, format!("{way}: {:?}", outcome.progress));
+            books.enter(letter, outcome, &format!("{way}: {:?}", outcome.progress));
         }
         books.balance();
     }
@@ -81,7 +81,7 @@ fn a_crash_in_the_middle_of_a_content() {
     let servers = Arc::new(Servers::start(&["postfix"]));
     for way in ways() {
         let mut client = way.client(servers.in_clear("mx"));
-        let body = [b"Subject: large\r\n\r\n", b"a line of text\r\n".repeat(250_000).as_slice()].concat();
+        let body = [b"Subject: large\r\n\r\n", b"a line of text\r\n".repeat(100_000).as_slice()].concat();
         let letters = [Letter::plain(&BOB), Letter::new(&BOB, &body), Letter::plain(&BOB)];
         let [before, cut, behind] = &letters;
         let content = io::Cursor::new(cut.content.clone());
@@ -96,7 +96,7 @@ fn a_crash_in_the_middle_of_a_content() {
         servers.wait_for_empty_queues();
         let mut books = Books::new(&servers);
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
         books.balance();
     }
@@ -109,16 +109,16 @@ fn a_crash_between_messages_is_not_noticed() {
     for way in ways() {
         let dialogue = Dialogue::default();
         let mut client = way.client(dialogue.of(servers.in_clear("mx")));
-        for _ in 0..3 {
+        for _ in 0..2 {
             let letters = [Letter::plain(&BOB), Letter::plain(&BOB)];
             let outcomes = client.send_many(letters.iter().map(Letter::message).collect());
             for (letter, outcome) in letters.into_iter().zip(&outcomes) {
                 assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}; {way}");
-                books.enter(letter, outcome, way);
+                books.enter(letter, outcome, &way);
             }
             assert!(servers.kill_smtpd("mx") > 0, "nothing was killed; {way}");
         }
-        assert_eq!(dialogue.count("EHLO"), 3, "{way}");
+        assert_eq!(dialogue.count("EHLO"), 2, "{way}");
     }
     books.balance();
 }

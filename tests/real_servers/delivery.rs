@@ -128,7 +128,7 @@ fn send_in_every_way(place: &Place) {
             if let Some(expected) = letter.refused_with {
                 let error = outcome.error.as_ref().unwrap_or_else(|| panic!("no error; {note}"));
                 assert_eq!((outcome.summary(), error.code()), (Summary::Rejected, expected), "{note}");
-                books.enter(letter.letter, outcome, note);
+                books.enter(letter.letter, outcome, &note);
                 continue;
             }
             assert!(outcome.recipients.iter().all(|it| it.state == State::Accepted), "{outcome:#?}; {note}\n{told}");
@@ -139,7 +139,7 @@ fn send_in_every_way(place: &Place) {
             if !content.ends_with(b"\n") && (place.ends_lines || !by_bdat) {
                 content.push(b'\n');
             }
-            books.enter_with(letter.letter, outcome, content, note);
+            books.enter_with(letter.letter, outcome, content, &note);
         }
     }
     books.balance();
@@ -191,7 +191,10 @@ fn contents() -> [(&'static str, Vec<u8>); 9] {
     long_header.extend_from_slice(&[b'l'; 5000]);
     long_header.extend_from_slice(b"\r\n\r\nbody\r\n");
     [
-        ("7-bit", b"Subject: a line  \r\n\twith a tab \r\nBcc: x@y\r\n\r\nHello! \r\n\r\n \t\r\nFrom here\r\n\r\n".to_vec()),
+        (
+            "7-bit",
+            b"Subject: a line  \r\n\twith a tab \r\nBcc: x@y\r\n\r\nHello! \r\n\r\n \t\r\nFrom here\r\n\r\n".to_vec(),
+        ),
         ("8-bit", b"Subject: bytes\r\n\r\ncaf\xc3\xa9 \xff\xfe\x80\r\n\xa0\r\n".to_vec()),
         ("dots", b"Subject: dots\r\n\r\n.\r\n..\r\n.one\r\n...\r\n.\r\n.\r\nend.\r\n.\r\n".to_vec()),
         ("LF alone", b"Subject: unix\n\n.\nline\n..\n\n.\n".to_vec()),
@@ -229,7 +232,7 @@ fn an_international_domain_goes_by_its_ascii_form() {
         assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}; {way}");
         assert!(dialogue.text().contains("somebody@xn--exmple-cua.test"), "{way}");
         letter.to = vec!["somebody@xn--exmple-cua.test".to_owned()];
-        books.enter(letter, &outcome, way);
+        books.enter(letter, &outcome, &way);
     }
     books.balance();
 }

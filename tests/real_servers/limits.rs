@@ -51,7 +51,7 @@ fn recipients_beyond_the_limit_go_in_further_transactions() {
         // Of 3, 3 and 1 recipients.
         assert_eq!(dialogue.count("MAIL"), 1 + 3 + 1 + 1 + 1, "{way}\n{}", dialogue.text());
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();
@@ -65,14 +65,10 @@ fn a_server_may_say_late_that_a_message_is_too_large() {
     for way in all_ways() {
         let mut client = way.client(servers.in_clear("small"));
         let to = &["bob@example.test", "defer@example.test"][..];
-        let letters = [
-            Letter::plain(to),
-            Letter::new(to, &large),
-            Letter::plain(to),
-            Letter::new(to, &large),
-            Letter::plain(to),
-        ];
-        let messages = letters.iter().enumerate().map(|(place, it)| if place == 3 { it.streamed() } else { it.message() });
+        let letters =
+            [Letter::plain(to), Letter::new(to, &large), Letter::plain(to), Letter::new(to, &large), Letter::plain(to)];
+        let messages =
+            letters.iter().enumerate().map(|(place, it)| if place == 3 { it.streamed() } else { it.message() });
         let outcomes = client.send_many(messages.collect());
         let deferred = (State::Deferred, Some(ErrorCode::ReplyDeferred));
         for (place, (letter, outcome)) in letters.into_iter().zip(&outcomes).enumerate() {
@@ -83,7 +79,7 @@ fn a_server_may_say_late_that_a_message_is_too_large() {
             assert_eq!(codes(outcome), [first, deferred], "{way}: number {place}\n{outcome:#?}");
             let code = outcome.recipients[0].reply.as_ref().map(|it| it.code().as_u16());
             assert_eq!(code, Some(reply), "{way}: number {place}");
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();
@@ -125,7 +121,7 @@ fn what_can_not_be_sent_is_not_sent() {
         ];
         assert_eq!(seen, expected, "{way}\n{outcomes:#?}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
         // Only the size turns out on the way.
         assert!(dialogue.count("MAIL") <= 4, "{way}\n{}", dialogue.text());
@@ -150,7 +146,7 @@ fn a_stream_that_turns_out_to_be_8_bit_is_not_sent_where_that_is_not_offered() {
         assert_eq!(summaries, [Summary::Accepted, Summary::Rejected, Summary::Accepted], "{way}\n{outcomes:#?}");
         assert_eq!(codes(&outcomes[1])[0].1, Some(ErrorCode::MessageNeeds8bitmime), "{way}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();

@@ -37,18 +37,11 @@ fn each_recipient_has_its_own_outcome() {
             let (taken, unknown) = ((State::Accepted, 250), (State::Rejected, 550));
             let (full, full_for_now) = ((State::Rejected, 552), (State::Deferred, 452));
             let mixed = [taken, unknown, full, full_for_now, taken];
-            let expected: [&[_]; 7] = [
-                &[taken],
-                &mixed,
-                &[full],
-                &[unknown],
-                &[full_for_now, taken],
-                &mixed,
-                &[taken, taken],
-            ];
+            let expected: [&[_]; 7] =
+                [&[taken], &mixed, &[full], &[unknown], &[full_for_now, taken], &mixed, &[taken, taken]];
             for (place, (letter, outcome)) in letters.into_iter().zip(&outcomes).enumerate() {
                 assert_eq!(states(outcome), expected[place], "{way}: number {place}\n{outcome:#?}");
-                books.enter(letter, outcome, way);
+                books.enter(letter, outcome, &way);
             }
         }
     }
@@ -74,7 +67,7 @@ fn all_or_nothing_holds_until_the_content() {
         assert_eq!(just(&outcomes[1]), [accepted, rejected, accepted], "{way}");
         assert_eq!(just(&outcomes[2]), [accepted, accepted], "{way}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();

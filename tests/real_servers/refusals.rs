@@ -65,11 +65,7 @@ const REFUSED: &[Case] = &[
         ],
         ..USUAL
     },
-    Case {
-        to: &["defer@example.test", "reject@example.test"],
-        expected: &[NOT_NOW, UNKNOWN_HERE],
-        ..USUAL
-    },
+    Case { to: &["defer@example.test", "reject@example.test"], expected: &[NOT_NOW, UNKNOWN_HERE], ..USUAL },
     Case {
         from: "refused-at-data@example.test",
         to: &[BOB, "reject@example.test", "somebody@example.test"],
@@ -159,7 +155,7 @@ fn send(client: &mut Client, cases: &[&Case], way: Way, streamed: bool, books: &
     for ((case, letter), outcome) in cases.iter().zip(letters).zip(&outcomes) {
         let note = format!("{way}, streamed {streamed}: from {} to {:?}{}", case.from, case.to, case.header);
         case.check(outcome, &note);
-        books.enter(letter, outcome, note);
+        books.enter(letter, outcome, &note);
     }
 }
 
@@ -187,7 +183,7 @@ fn a_session_that_ends_costs_no_other_message() {
                     3.. if in_flight && outcome.recipients[0].state == State::Unknown => {}
                     _ => USUAL.check(outcome, &note),
                 }
-                books.enter(letter, outcome, note);
+                books.enter(letter, outcome, &note);
             }
         }
     }
@@ -216,7 +212,7 @@ fn all_or_nothing() {
         ];
         assert_eq!(seen.collect::<Vec<_>>(), expected, "{way}");
         for (letter, outcome) in letters.into_iter().zip(&outcomes) {
-            books.enter(letter, outcome, way);
+            books.enter(letter, outcome, &way);
         }
     }
     books.balance();

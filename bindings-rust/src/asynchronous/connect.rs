@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::stream::Stream;
+use crate::acknowledgement::Acknowledgement;
 use crate::connect::proxy::{Next, Proxy};
 use crate::connect::race::Race;
 use crate::connect::{begin, error_of, resolve, too_late};
@@ -32,7 +33,7 @@ async fn connect_in_time(options: &Options) -> Result<(Stream, Opened), Error> {
             let address = path.display().to_string();
             let connected = connect_path(path).await;
             let stream = connected.map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
-            Ok((stream, Opened { address, ..Opened::default() }))
+            Ok((stream, Opened::new(address, None, Vec::new())))
         }
         (Target::Host(host, port), None) => {
             let (stream, address) = connect_host(host, *port, options).await?;
@@ -48,7 +49,7 @@ async fn connect_in_time(options: &Options) -> Result<(Stream, Opened), Error> {
 
 fn opened(stream: TcpStream, address: SocketAddr, early: Vec<u8>) -> (Stream, Opened) {
     let local = stream.local_addr().ok().map(|local| local.ip());
-    (Stream::Tcp(stream), Opened { address: address.to_string(), local, early, ..Opened::default() })
+    (Stream::Tcp(stream, Acknowledgement::default()), Opened::new(address.to_string(), local, early))
 }
 
 #[cfg(unix)]

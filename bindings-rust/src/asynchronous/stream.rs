@@ -10,12 +10,13 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use crate::acknowledgement::Acknowledgement;
 use crate::transport::Transport;
 
 /// A connected socket.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Tcp(TcpStream),
+    Tcp(TcpStream, Acknowledgement),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -24,7 +25,14 @@ impl Stream {
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let polled = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+            Self::Tcp(stream, acknowledgement) => {
+                let polled = Pin::new(&mut *stream).poll_read(context, &mut buffer);
+                match polled {
+                    Poll::Ready(_) => acknowledgement.has_read(),
+                    Poll::Pending => acknowledgement.about_to_wait(stream),
+                }
+                polled
+            }
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_read(context, &mut buffer),
         };
@@ -35,7 +43,7 @@ impl Stream {
     /// call: that the server has closed it, for instance.
     fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => (&*SockRef::from(stream)).read(buffer),
+            Self::Tcp(stream, _) => (&*SockRef::from(stream)).read(buffer),
             #[cfg(unix)]
             Self::Unix(stream) => (&*SockRef::from(stream)).read(buffer),
         }
@@ -43,8 +51,13 @@ impl Stream {
 
     fn poll_write(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match (self, buffers) {
-            (Self::Tcp(stream), [buffer]) => Pin::new(stream).poll_write(context, buffer),
-            (Self::Tcp(stream), _) => Pin::new(stream).poll_write_vectored(context, buffers),
+            (Self::Tcp(stream, acknowledgement), _) => {
+                acknowledgement.has_written();
+                match buffers {
+                    [buffer] => Pin::new(stream).poll_write(context, buffer),
+                    _ => Pin::new(stream).poll_write_vectored(context, buffers),
+                }
+            }
             #[cfg(unix)]
             (Self::Unix(stream), [buffer]) => Pin::new(stream).poll_write(context, buffer),
             #[cfg(unix)]

@@ -25,7 +25,7 @@ pub(super) fn connect(options: &Options, within: Duration) -> Result<(Socket, Op
         (Target::Path(path), _) => {
             let address = path.display().to_string();
             let socket = connect_path(path).map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
-            Ok((socket, Opened { address, ..Opened::default() }))
+            Ok((socket, Opened::new(address, None, Vec::new())))
         }
         (Target::Host(host, port), None) => {
             let (socket, address) = connect_host(host, *port, options, end)?;
@@ -43,7 +43,7 @@ pub(super) fn connect(options: &Options, within: Duration) -> Result<(Socket, Op
 
 fn opened(socket: &Socket, address: SocketAddr, early: Vec<u8>) -> Opened {
     let local = socket.raw().local_addr().ok().and_then(|local| local.as_socket());
-    Opened { address: address.to_string(), local: local.map(|local| local.ip()), early, ..Opened::default() }
+    Opened::new(address.to_string(), local.map(|local| local.ip()), early)
 }
 
 #[cfg(unix)]

@@ -13,6 +13,8 @@ use rustix::net::{RecvFlags, recv};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 use socket2::Socket as RawSocket;
 
+#[cfg(unix)]
+use crate::acknowledgement::Acknowledgement;
 use crate::transport::Transport;
 
 /// A connected socket.
@@ -20,10 +22,14 @@ use crate::transport::Transport;
 pub(super) struct Socket {
     raw: RawSocket,
     /// SO_RCVTIMEO.
+    #[cfg(unix)]
     timeout: Option<Duration>,
+    #[cfg(unix)]
+    acknowledgement: Acknowledgement,
 }
 
 /// A time-out of at least this is left as it is: waking up too early that seldom costs nothing.
+#[cfg(unix)]
 const LONG: Duration = Duration::from_secs(1);
 
 impl Socket {
@@ -32,7 +38,13 @@ impl Socket {
         // Elsewhere there is no way to say for a single call that it must not wait.
         raw.set_nonblocking(cfg!(not(unix)))?;
         raw.set_read_timeout(None)?;
-        Ok(Self { raw, timeout: None })
+        Ok(Self {
+            raw,
+            #[cfg(unix)]
+            timeout: None,
+            #[cfg(unix)]
+            acknowledgement: Acknowledgement::default(),
+        })
     }
 
     pub(super) fn raw(&self) -> &RawSocket {
@@ -49,7 +61,9 @@ impl Socket {
                 self.raw.set_read_timeout(timeout)?;
                 self.timeout = timeout;
             }
+            self.acknowledgement.about_to_wait(&self.raw);
             let (_, length) = recv(&self.raw, buffer, RecvFlags::empty())?;
+            self.acknowledgement.has_read();
             Ok(length)
         }
         #[cfg(not(unix))]
@@ -103,10 +117,12 @@ impl Transport for Socket {
         let flags = SendFlags::DONTWAIT;
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        Ok(match buffers {
+        let length = match buffers {
             [buffer] => send(&self.raw, buffer, flags)?,
             buffers => sendmsg(&self.raw, buffers, &mut SendAncillaryBuffer::default(), flags)?,
-        })
+        };
+        self.acknowledgement.has_written();
+        Ok(length)
     }
 
     #[cfg(not(unix))]
@@ -117,6 +133,7 @@ impl Transport for Socket {
 
 /// What SO_RCVTIMEO is to be, where it is `current` and `within` that time the wait is to end: a power of two of
 /// milliseconds, so that it stays the same while the time that is left hardly changes.
+#[cfg(unix)]
 fn receive_timeout(current: Option<Duration>, within: Option<Duration>) -> Option<Duration> {
     let within = within?;
     if let Some(current) = current
@@ -130,7 +147,7 @@ fn receive_timeout(current: Option<Duration>, within: Option<Duration>) -> Optio
     Some(Duration::from_millis(1 << milliseconds.ilog2()))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -10,6 +10,8 @@ use super::proxy::{Next, refused};
 #[derive(Debug)]
 pub(crate) struct HttpConnect {
     request: Option<Request>,
+    /// How much of the header has been looked through for its end.
+    looked_at: usize,
 }
 
 /// May hold a password.
@@ -35,14 +37,17 @@ impl HttpConnect {
             request.push_str("\r\n");
         }
         request.push_str("\r\n");
-        Self { request: Some(Request(request.into_bytes())) }
+        Self { request: Some(Request(request.into_bytes())), looked_at: 0 }
     }
 
     pub(super) fn next(&mut self, input: &mut Vec<u8>) -> Result<Next, Error> {
         if let Some(Request(request)) = self.request.take() {
             return Ok(Next::Write(request));
         }
-        let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
+        let begin = self.looked_at;
+        let rest = input.get(begin..).unwrap_or_default();
+        let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n").map(|end| begin + end) else {
+            self.looked_at = input.len().saturating_sub(3);
             return match input.len() {
                 0..MOST_HEADER => Ok(Next::Read),
                 _ => Err(refused("the proxy's answer does not end")),

@@ -138,10 +138,19 @@ fn distrust(reason: &CertificateError) -> String {
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
+            let presented: Vec<_> = presented.iter().map(|name| bare(name)).collect();
             format!("the server's certificate is not for {expected} but for {}", presented.join(", "))
         }
         other => format!("the server's certificate does not verify: {other}"),
     }
+}
+
+/// The name in what rustls says of it, `DnsName("mx.example")` for instance.
+fn bare(presented: &str) -> &str {
+    presented
+        .split_once('(')
+        .and_then(|(_, name)| name.strip_suffix(')'))
+        .map_or(presented, |name| name.trim_matches('"'))
 }
 
 /// Why an established connection can't go on.

@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::arguments::DemoArguments;
 use crate::exit::{Exit, Failure};
+use crate::report::print;
 use dialogue::Dialogue;
 use server::{NAME, Received, Setting};
 use verdict::Verdict;
@@ -50,11 +51,12 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
     let (address, server) = start(setting).map_err(broken)?;
 
     let dialogue = Arc::new(Mutex::new(Dialogue::new(width(arguments), MESSAGES.map(|(name, _)| name).into())));
-    show(&format!(
+    let introduction = format!(
         "Three messages to a server at {address} in this process, over one connection.\n\
          Each numbered line is a round trip: what is below it goes in one write, and then the client waits.\n\n"
-    ))?;
-    show(&lock(&dialogue).heading())?;
+    );
+    print(introduction.as_bytes())?;
+    print(lock(&dialogue).heading().as_bytes())?;
     let told = Arc::clone(&dialogue);
     let options = Options::new(&format!("smtp://{address}"))?
         .tls_name(NAME)
@@ -75,7 +77,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
     let received = server.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(broken)?;
 
     let verdict = Verdict::new(&outcomes, &received);
-    show(&verdict.text(&info, lock(&dialogue).turns()))?;
+    print(verdict.text(&info, lock(&dialogue).turns()).as_bytes())?;
     for outcome in outcomes {
         outcome.into_result()?;
     }
@@ -139,10 +141,6 @@ fn width(arguments: &DemoArguments) -> usize {
 
 fn lock(dialogue: &Mutex<Dialogue>) -> MutexGuard<'_, Dialogue> {
     dialogue.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn show(text: &str) -> Result<(), Failure> {
-    io::stdout().write_all(text.as_bytes()).map_err(broken)
 }
 
 /// Something that has nothing to do with mail.

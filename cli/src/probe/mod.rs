@@ -4,15 +4,13 @@ mod certificate;
 mod findings;
 mod table;
 
-use std::io::{self, Write as _};
-
 use okuru::blocking::Client;
-use okuru::{Error, ErrorCode, Options, ServerInfo, Tls};
+use okuru::{Error, Options, ServerInfo, Tls};
 
 use crate::arguments::ProbeArguments;
 use crate::connection;
 use crate::exit::{Exit, Failure};
-use crate::letter;
+use crate::report;
 use findings::Findings;
 
 /// Connects, and tells what the server is like.
@@ -26,10 +24,7 @@ pub(crate) fn run(arguments: &ProbeArguments) -> Result<Exit, Failure> {
         false if info.greeting.is_none() && info.tls.is_none() => String::new(),
         false => table::of(&findings),
     };
-    io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).map_err(|error| {
-        let what = format!("standard output can't be written: {}", letter::in_words(&error));
-        Failure { error: Error::new(ErrorCode::Cancelled, what), exit: Exit::Unfinished }
-    })?;
+    report::print(text.as_bytes())?;
     match error {
         None => Ok(Exit::Success),
         Some(error) => Err(error.into()),

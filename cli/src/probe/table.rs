@@ -60,7 +60,11 @@ fn offers(before: Option<&Offer>, after: Option<&Offer>) -> String {
         (None, None) => return String::new(),
     };
     let header = std::iter::once("offers").chain(columns.iter().map(|(title, _)| *title)).map(str::to_owned);
-    let keywords: BTreeSet<&String> = columns.iter().flat_map(|(_, offer)| offer.capabilities.keys()).collect();
+    let keywords: BTreeSet<&str> =
+        columns.iter().flat_map(|(_, offer)| offer.capabilities.keys()).map(String::as_str).collect();
+    if keywords.is_empty() {
+        return "no extension is offered\n".to_owned();
+    }
     let mut rows: Vec<Vec<String>> = vec![header.collect()];
     for keyword in keywords {
         let cells = columns.iter().map(|(_, offer)| match offer.capabilities.get(keyword) {
@@ -68,7 +72,7 @@ fn offers(before: Option<&Offer>, after: Option<&Offer>) -> String {
             Some(words) if words.is_empty() => "yes".to_owned(),
             Some(words) => words.join(" "),
         });
-        rows.push(std::iter::once(keyword.clone()).chain(cells).collect());
+        rows.push(std::iter::once(keyword.to_owned()).chain(cells).collect());
     }
     aligned(&rows)
 }

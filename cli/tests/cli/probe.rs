@@ -93,7 +93,11 @@ fn a_certificate_that_does_not_verify() {
     let run = okuru(&["probe", &url, "--ca", &ca, "--tls-name", "other.example", "--json"]);
     let found = &run.json()[0];
     assert_eq!(found["tls"]["certificate"]["names"], json!(["127.0.0.1", "mx.example"]));
-    assert!(found["tls"]["distrust"]["message"].as_str().is_some_and(|why| why.contains("is not for other.example")));
+    assert!(
+        found["tls"]["distrust"]["message"]
+            .as_str()
+            .is_some_and(|why| why.contains("not for other.example but for 127.0.0.1, mx.example"))
+    );
     assert_eq!((&found["before_tls"], &found["after_tls"]), (&Value::Null, &Value::Null));
 
     let run = okuru(&["probe", &url, "--ca", &ca, "--json"]);
@@ -113,6 +117,8 @@ fn without_tls() {
     let run = okuru(&["probe", &server.url(), "--tls", "none"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.contains("without TLS"), "{run:?}");
+    let bare = Behaviour::default().on("EHLO", "250 bare.example\r\n").start();
+    assert!(okuru(&["probe", &bare.url(), "--tls", "none"]).stdout.ends_with("\n\nno extension is offered\n"));
     assert!(!server.lines().iter().any(|line| line.starts_with("MAIL") || line.starts_with("AUTH")));
 }
 

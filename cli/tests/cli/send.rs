@@ -159,7 +159,7 @@ fn lmtp_answers_for_each_recipient() {
     assert!(server.lines()[0].starts_with("LHLO "));
 }
 
-const MORE_THAN_IS_HELD: usize = (8 << 20) + 1;
+const MORE_THAN_IS_HELD: usize = (4 << 20) + 1;
 
 #[test]
 fn what_is_large_is_streamed() {

@@ -139,11 +139,11 @@ impl Default for InFlight {
 }
 
 impl InFlight {
-    /// How many octets may be in flight where this is the shortest round trip that was seen.
-    pub(super) fn octets(&self, shortest_turn: Option<Duration>) -> u64 {
-        let turn = shortest_turn.unwrap_or_default();
-        let more = (turn.as_micros() as u64).saturating_mul(self.bytes_per_second) / 1_000_000;
-        self.bytes.saturating_add(more).min(self.most_bytes)
+    /// Whether another message may follow where `octets` are in flight, and this is the shortest round trip that was seen.
+    pub(super) fn has_room(&self, octets: u64, shortest_turn: Option<Duration>) -> bool {
+        let more = |turn: Duration| (turn.as_micros() as u64).saturating_mul(self.bytes_per_second) / 1_000_000;
+        let grown = || self.bytes.saturating_add(shortest_turn.map_or(0, more));
+        octets < self.most_bytes && (octets < self.bytes || octets < grown())
     }
 }
 

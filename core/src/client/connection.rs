@@ -288,7 +288,7 @@ impl Connection {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
-        if !self.queries.is_empty() && self.sender.row.iter().all(Transaction::is_said) {
+        if !self.queries.is_empty() && self.sender.row.back().is_none_or(Transaction::is_said) {
             return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {
@@ -437,10 +437,13 @@ impl Connection {
         self.hang_up(Error::new(ErrorCode::ConnectLost, what).at(Step::Content), None);
     }
 
-    /// Ends it with QUIT, whose answer nobody waits for: the protocol is in order, we don't want to go on.
+    /// Ends it with QUIT, whose answer nobody waits for: the protocol is in order, we don't want to go on. Behind bytes
+    /// that are stuck with the host, which now lets go of them, nothing can be said.
     pub(super) fn part(&mut self, error: Error, reply: Option<Reply>, now: Duration) {
         self.wire.hang_up();
-        self.wire.line(now, |out| out.extend_from_slice(b"QUIT\r\n"));
+        if self.wire.unwritten() == 0 {
+            self.wire.line(now, |out| out.extend_from_slice(b"QUIT\r\n"));
+        }
         self.end(error, reply);
     }
 
@@ -490,7 +493,7 @@ impl Patience {
 
 /// Whether the server closes the connection behind it (RFC 5321 §3.8).
 fn is_last(reply: &Reply) -> bool {
-    reply.raw().starts_with(b"421")
+    reply.severity() == Severity::Transient && reply.code() == 421
 }
 
 /// A server may refuse content before its end; the rest of it is on its way and will be ignored.

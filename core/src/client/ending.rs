@@ -78,6 +78,9 @@ impl Sender {
 
     /// The first moment at which a message is to be given up.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
+        if !self.has_deadlines {
+            return None;
+        }
         let row = self.row.iter().filter(|transaction| !transaction.cancelled).map(|transaction| &transaction.job);
         row.chain(&self.queue).filter_map(|job| job.message.deadline).min()
     }

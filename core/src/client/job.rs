@@ -40,9 +40,8 @@ impl Job {
 
     /// Whether a recipient was refused.
     pub(super) fn has_refused(&self) -> bool {
-        let refused = |recipient: &RecipientOutcome| {
-            recipient.standing == Standing::Ended && recipient.state != State::Accepted
-        };
+        let refused =
+            |recipient: &RecipientOutcome| recipient.standing == Standing::Ended && recipient.state != State::Accepted;
         self.recipients.iter().any(refused)
     }
 
@@ -104,13 +103,13 @@ impl Job {
 
     /// The outcome, after `turns` round trips of the connection.
     pub(super) fn into_outcome(self, turns: u32) -> Outcome {
-        let accepted = self.recipients.iter().any(|recipient| recipient.state == State::Accepted);
+        let nobody = || self.recipients.iter().all(|recipient| recipient.state != State::Accepted);
         Outcome {
+            error: self.error.filter(|_| nobody()),
             message: self.id,
             envelope: self.message.envelope,
             recipients: self.recipients,
             reply: self.reply,
-            error: self.error.filter(|_| !accepted),
             progress: self.progress,
             round_trips: turns.saturating_sub(self.turns_before),
         }

@@ -4,13 +4,14 @@
 //! anything of it is sent.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::config::Chunking;
-use super::message::{Body, BodyDeclaration, Envelope, Message, SmtpUtf8};
+use super::message::{Body, BodyDeclaration, Envelope, Message, Recipient, SmtpUtf8};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
     BodyType, Capabilities, ContentDeclaration, DeliverByMode, ForwardPath, Framing, Hold, Mailbox, Newlines,
-    ReversePath, SizeLimit,
+    ReversePath, SizeLimit, encode_mail, encode_rcpt, mail_line_limit, rcpt_line_limit,
 };
 
 /// What the connection is like.
@@ -44,6 +45,7 @@ impl Plan {
         }
         check_newlines(message)?;
         check_extensions(envelope, ground)?;
+        check_lengths(envelope, ground.offered)?;
         let smtputf8 = needs_smtputf8(message, ground.offered)?;
         let eight_bit_taken = ground.offered.eight_bit_mime() || smtputf8;
         let body = declare_body(message, ground, eight_bit_taken)?;
@@ -157,6 +159,30 @@ fn needs_smtputf8(message: &Message, offered: &Capabilities) -> Result<bool, Err
 
 fn needs_utf8(mailbox: &Mailbox) -> bool {
     !mailbox.is_ascii() && !mailbox.local_part().is_ascii()
+}
+
+/// RFC 5321 §4.5.3.1.4: what is typed fits by itself; parameters that this house does not know may be of any length.
+fn check_lengths(envelope: &Envelope, offered: &Capabilities) -> Result<(), Error> {
+    let mut line = Vec::new();
+    let mut check = |encode: &dyn Fn(&mut Vec<u8>), limit: usize| {
+        line.clear();
+        encode(&mut line);
+        if line.len() > limit {
+            let what = format!("a command line would have {} octets, the server has to take {limit}", line.len());
+            return Err(Error::new(ErrorCode::LimitCommandLine, what));
+        }
+        Ok(())
+    };
+    if !envelope.parameters.other.is_empty() {
+        let encode = |out: &mut Vec<u8>| encode_mail(&envelope.reverse_path, &envelope.parameters, out);
+        check(&encode, mail_line_limit(offered))?;
+    }
+    for Recipient { path, parameters } in &envelope.recipients {
+        if !parameters.other.is_empty() {
+            check(&|out| encode_rcpt(path, parameters, out), rcpt_line_limit(offered))?;
+        }
+    }
+    Ok(())
 }
 
 /// What was asked for by a parameter has to be offered.

@@ -92,7 +92,11 @@ impl Connection {
             _ if self.config.tls == Tls::Opportunistic => self.authenticate(now),
             _ => {
                 let what = format!("TLS is required, and the server said: {reply}");
-                self.part(Error::new(ErrorCode::SecurityTlsStripped, what).at(Step::StartTls), Some(reply.clone()), now);
+                self.part(
+                    Error::new(ErrorCode::SecurityTlsStripped, what).at(Step::StartTls),
+                    Some(reply.clone()),
+                    now,
+                );
             }
         }
     }

@@ -55,6 +55,9 @@ pub enum Output {
         deadline: Option<Duration>,
     },
     /// It is over: close the socket. Stays the same for ever.
+    ///
+    /// Bytes that were taken before the last input and could not be written until now must be thrown away: the outcomes
+    /// say that they were not sent. Only a QUIT that came since then may be written.
     Closed(Closed),
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Sender {
     /// Those of the recipients that were named, where the server counts them.
     domains: BTreeSet<String>,
     submitted: u64,
+    /// Whether a message had a deadline. Where none had, there is no need to look at all that are in flight.
+    pub(super) has_deadlines: bool,
     /// Transactions begun.
     begun: u32,
     /// The server may hold a transaction open that is not going on.
@@ -70,6 +72,7 @@ impl Sender {
             resets_behind_content: false,
             domains: BTreeSet::new(),
             submitted: 0,
+            has_deadlines: false,
             begun: 0,
             needs_reset: false,
             turns_told: 0,
@@ -79,6 +82,7 @@ impl Sender {
     pub(super) fn submit(&mut self, message: Message) -> MessageId {
         let id = MessageId(self.submitted);
         self.submitted += 1;
+        self.has_deadlines |= message.deadline.is_some();
         self.queue.push_back(Job::new(id, message));
         id
     }
@@ -109,7 +113,7 @@ impl Sender {
 
     /// Whether everything that was submitted has been said.
     pub(super) fn is_said(&self) -> bool {
-        self.queue.is_empty() && self.row.iter().all(Transaction::is_said)
+        self.queue.is_empty() && self.row.back().is_none_or(Transaction::is_said)
     }
 
     /// Whether QUIT may go behind content whose reply has not come.
@@ -220,13 +224,7 @@ impl Sender {
         if job.progress == Progress::Queued {
             job.turns_before = wire.turns();
         }
-        let plan = Plan::of(&job.message, ground).and_then(|plan| {
-            // In this order: who can't be named must not take the place of another.
-            refuse_what_needs_utf8(&mut job, &plan)?;
-            self.choose_recipients(&mut job)?;
-            Ok(plan)
-        });
-        match plan {
+        match self.plan(&mut job, ground) {
             Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
                 let behind = !self.row.is_empty();
@@ -245,6 +243,14 @@ impl Sender {
         true
     }
 
+    fn plan(&mut self, job: &mut Job, ground: Ground<'_>) -> Result<Plan, Error> {
+        let plan = Plan::of(&job.message, ground)?;
+        // In this order: who can't be named must not take the place of another.
+        refuse_what_needs_utf8(job, &plan)?;
+        self.choose_recipients(job)?;
+        Ok(plan)
+    }
+
     fn may_begin(&self, wire: &Wire) -> bool {
         match self.level {
             Pipelining::None | Pipelining::Message => self.row.is_empty() && wire.is_quiet(),
@@ -257,8 +263,8 @@ impl Sender {
                 let Some(first) = self.row.front() else {
                     return true;
                 };
-                let most = self.in_flight.octets(wire.shortest_turn());
-                self.row.len() < self.in_flight.messages && wire.said() - first.place < most
+                self.row.len() < self.in_flight.messages
+                    && self.in_flight.has_room(wire.said() - first.place, wire.shortest_turn())
             }
         }
     }
@@ -358,7 +364,7 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
         Stage::Begun => say_mail(this, now, wire),
         Stage::Envelope { next } => {
             let next = *next;
-            say_rcpt(this, next, now, wire);
+            say_rcpt(this, next, one_by_one, now, wire);
         }
         Stage::EnvelopeSaid => {
             let all_or_nothing = this.job.message.all_or_nothing && this.job.recipients.len() > 1;
@@ -404,22 +410,27 @@ fn say_mail(this: &mut Transaction, now: Duration, wire: &mut Wire) {
     this.stage = Stage::Envelope { next: 0 };
 }
 
-fn say_rcpt(this: &mut Transaction, next: usize, now: Duration, wire: &mut Wire) {
-    let rest = this.job.recipients.get(next..).unwrap_or_default();
-    let Some(skipped) = rest.iter().position(|recipient| recipient.standing == Standing::Waiting) else {
-        this.stage = Stage::EnvelopeSaid;
-        return;
-    };
-    let index = next + skipped;
-    let Recipient { path, parameters } = &this.job.message.envelope.recipients[index];
-    if this.plan.declared.smtputf8 || path.is_ascii() {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
-    } else if let Ok(path) = ascii_forward_path(path) {
-        wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+/// Says RCPT for each recipient who is to be named, from this one on, or only for the `first` of them.
+fn say_rcpt(this: &mut Transaction, next: usize, first: bool, now: Duration, wire: &mut Wire) {
+    let (smtputf8, job) = (this.plan.declared.smtputf8, &mut this.job);
+    for index in next..job.recipients.len() {
+        if job.recipients[index].standing != Standing::Waiting {
+            continue;
+        }
+        let Recipient { path, parameters } = &job.message.envelope.recipients[index];
+        if smtputf8 || path.is_ascii() {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(path, parameters, out));
+        } else if let Ok(path) = ascii_forward_path(path) {
+            wire.command(now, Asked::Rcpt, |out| encode_rcpt(&path, parameters, out));
+        }
+        job.recipients[index].standing = Standing::Asked;
+        this.due += 1;
+        if first {
+            this.stage = Stage::Envelope { next: index + 1 };
+            return;
+        }
     }
-    this.job.recipients[index].standing = Standing::Asked;
-    this.due += 1;
-    this.stage = Stage::Envelope { next: index + 1 };
+    this.stage = Stage::EnvelopeSaid;
 }
 
 /// Goes on from the envelope. `answered`: the replies to it are known.
@@ -448,6 +459,15 @@ fn begin_content(this: &mut Transaction, now: Duration, wire: &mut Wire) {
         {
             wire.line(now, |out| encode_bdat(inspection.size(), true, out));
             wire.content(now, this.job.id, 0..inspection.size());
+            this.end_content(inspection.size(), now, wire);
+        }
+        Body::Whole(inspection)
+            if framing == Framing::Dotted && inspection.bare_newlines() == 0 && !inspection.dotted() =>
+        {
+            if inspection.size() > 0 {
+                wire.content(now, this.job.id, 0..inspection.size());
+            }
+            wire.added(now, if inspection.terminated() { b".\r\n" } else { b"\r\n.\r\n" });
             this.end_content(inspection.size(), now, wire);
         }
         _ => {

@@ -99,9 +99,8 @@ impl Wire {
     }
 
     /// Says a command, written by `encode` with its line end. A reply is due.
-    #[inline]
     pub(super) fn command(&mut self, now: Duration, asked: Asked, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.line(now, encode);
+        self.say_line(encode);
         self.await_reply(now, asked);
     }
 
@@ -110,25 +109,20 @@ impl Wire {
         if self.trace {
             self.event(Event::Trace(Trace::Sent(shown.into())));
         }
-        self.say(now, |out| out.extend_from_slice(line));
+        self.say(|out| out.extend_from_slice(line));
         self.await_reply(now, asked);
     }
 
     /// Says a line for which no reply of its own is due, like BDAT before its octets.
     pub(super) fn line(&mut self, now: Duration, encode: impl FnOnce(&mut Vec<u8>)) {
-        if !self.trace {
-            return self.say(now, encode);
-        }
-        let mut line = Vec::new();
-        encode(&mut line);
-        let shown = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        self.event(Event::Trace(Trace::Sent(shown)));
-        self.say(now, |out| out.extend_from_slice(&line));
+        self.before_saying(now);
+        self.say_line(encode);
     }
 
     /// Says bytes that belong to content.
     pub(super) fn added(&mut self, now: Duration, bytes: &[u8]) {
-        self.say(now, |out| out.extend_from_slice(bytes));
+        self.before_saying(now);
+        self.say(|out| out.extend_from_slice(bytes));
     }
 
     /// Says a range of a message's content.
@@ -249,8 +243,18 @@ impl Wire {
         self.shortest_turn
     }
 
-    fn say(&mut self, now: Duration, encode: impl FnOnce(&mut Vec<u8>)) {
-        self.before_saying(now);
+    fn say_line(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if !self.trace {
+            return self.say(encode);
+        }
+        let mut line = Vec::new();
+        encode(&mut line);
+        let shown = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        self.event(Event::Trace(Trace::Sent(shown)));
+        self.say(|out| out.extend_from_slice(&line));
+    }
+
+    fn say(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         if self.unsent.is_empty() {
             self.unsent = Vec::with_capacity(WRITE_CAPACITY);
         }
@@ -270,6 +274,7 @@ impl Wire {
         (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
+    /// To be called where no reply becomes due.
     fn before_saying(&mut self, now: Duration) {
         if self.said == self.written && self.due.is_empty() {
             self.since = now;

@@ -28,6 +28,8 @@ pub enum Newlines {
 pub struct Inspection {
     size: u64,
     bare_newlines: u64,
+    dotted: bool,
+    terminated: bool,
     eight_bit: bool,
     header_utf8: bool,
 }
@@ -35,10 +37,12 @@ pub struct Inspection {
 impl Inspection {
     /// Looks at a whole content.
     pub fn of(content: &[u8]) -> Self {
-        let (bare, eight_bit) = glance(content);
+        let (found, eight_bit) = glance(content);
         Self {
             size: content.len() as u64,
-            bare_newlines: if bare { count_bare_newlines(content) } else { 0 },
+            bare_newlines: if found { count_bare_newlines(content) } else { 0 },
+            dotted: found && has_dotted_line(content),
+            terminated: content.is_empty() || content.ends_with(b"\r\n"),
             eight_bit,
             header_utf8: eight_bit && is_utf8_beyond_ascii(Header::of(content).as_bytes()),
         }
@@ -59,6 +63,16 @@ impl Inspection {
         self.bare_newlines
     }
 
+    /// Whether a line begins with a dot, which DATA doubles (RFC 5321 §4.5.2).
+    pub fn dotted(&self) -> bool {
+        self.dotted
+    }
+
+    /// Whether it is empty, or ends in CR LF as DATA needs it (RFC 5321 §4.1.1.4).
+    pub fn terminated(&self) -> bool {
+        self.terminated
+    }
+
     /// Whether an octet is above 127 (RFC 6152).
     pub fn eight_bit(&self) -> bool {
         self.eight_bit
@@ -74,11 +88,15 @@ fn is_utf8_beyond_ascii(bytes: &[u8]) -> bool {
     !bytes.is_ascii() && core::str::from_utf8(bytes).is_ok()
 }
 
-/// Whether there is a bare CR or LF, and whether an octet above 127.
+/// Whether there is a bare CR or LF or a line that begins with a dot, and whether an octet above 127.
 fn glance(content: &[u8]) -> (bool, bool) {
-    let at_the_ends = content.first() == Some(&b'\n') || content.last() == Some(&b'\r');
-    let seen = look(content, adds);
+    let at_the_ends = matches!(content.first(), Some(b'\n' | b'.')) || content.last() == Some(&b'\r');
+    let seen = look(content, adds_dotted);
     (at_the_ends || seen.found, seen.eight_bit)
+}
+
+fn has_dotted_line(content: &[u8]) -> bool {
+    content.first() == Some(&b'.') || look(content, |before, byte| (before == b'\n') & (byte == b'.')).found
 }
 
 fn count_bare_newlines(content: &[u8]) -> u64 {
@@ -407,6 +425,22 @@ mod tests {
         }
         let long = [b"x\n".repeat(1000), b"\r".repeat(1000)].concat();
         assert_eq!(Inspection::of(&long).bare_newlines(), 2000);
+    }
+
+    #[test]
+    fn an_inspection_tells_what_goes_by_data_as_it_is() {
+        for &(content, dotted, _) in KNOWN {
+            let inspection = Inspection::of(content);
+            let ending: &[u8] = if inspection.terminated() { b".\r\n" } else { b"\r\n.\r\n" };
+            let as_it_is = [content, ending].concat() == dotted;
+            let foretold = inspection.bare_newlines() == 0 && !inspection.dotted();
+            assert_eq!(foretold, as_it_is, "{}", content.escape_ascii());
+        }
+        for at in 0..300 {
+            let mut content = b"x\r\n".repeat(100);
+            content[at] = b'.';
+            assert_eq!(Inspection::of(&content).dotted(), at % 3 == 0, "{at}");
+        }
     }
 
     #[test]

@@ -32,13 +32,19 @@ impl<'a> Books<'a> {
     }
 
     /// Writes down an outcome. `note` is for the failure, should there be one.
-    pub(crate) fn enter(&mut self, letter: Letter, outcome: &Outcome, note: impl ToString) {
+    pub(crate) fn enter(&mut self, letter: Letter, outcome: &Outcome, note: &(impl ToString + ?Sized)) {
         let content = letter.delivered();
         self.enter_with(letter, outcome, content, note);
     }
 
     /// The same for a letter that is expected with this content.
-    pub(crate) fn enter_with(&mut self, letter: Letter, outcome: &Outcome, content: Vec<u8>, note: impl ToString) {
+    pub(crate) fn enter_with(
+        &mut self,
+        letter: Letter,
+        outcome: &Outcome,
+        content: Vec<u8>,
+        note: &(impl ToString + ?Sized),
+    ) {
         let states: Vec<State> = outcome.recipients.iter().map(|recipient| recipient.state).collect();
         assert_eq!(states.len(), letter.to.len(), "one outcome for each recipient; {}", note.to_string());
         self.entries.push(Entry { letter, states, note: note.to_string(), content });
@@ -79,7 +85,8 @@ fn check(servers: &Servers, hops: usize, entry: &Entry) {
         assert_eq!((copy.from.as_str(), copy.hops), (letter.from.as_str(), hops), "{line}; {note}");
         if copy.content != *content {
             let at = copy.content.iter().zip(content).take_while(|(got, wanted)| got == wanted).count();
-            let around = |bytes: &[u8]| bytes[at.saturating_sub(40)..bytes.len().min(at + 40)].escape_ascii().to_string();
+            let around =
+                |bytes: &[u8]| bytes[at.saturating_sub(40)..bytes.len().min(at + 40)].escape_ascii().to_string();
             panic!(
                 "{line} for {} differs at octet {at}, of {} and {}; {note}\ndelivered: {}\nexpected:  {}",
                 copy.to,

@@ -61,17 +61,17 @@ pub(crate) fn all_ways() -> impl Iterator<Item = Way> {
 
 /// Either client.
 pub(crate) enum Client {
-    Blocking(blocking::Client),
-    Tokio(okuru::Client, Runtime),
+    Blocking(Box<blocking::Client>),
+    Tokio(Box<okuru::Client>, Runtime),
 }
 
 impl Client {
     pub(crate) fn new(kind: Kind, options: Options) -> Self {
         match kind {
-            Kind::Blocking => Self::Blocking(blocking::Client::new(options)),
+            Kind::Blocking => Self::Blocking(Box::new(blocking::Client::new(options))),
             Kind::Tokio => {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build();
-                Self::Tokio(okuru::Client::new(options), runtime.expect("a runtime can be had"))
+                Self::Tokio(Box::new(okuru::Client::new(options)), runtime.expect("a runtime can be had"))
             }
         }
     }

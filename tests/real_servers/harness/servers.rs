@@ -157,7 +157,8 @@ impl Drop for Servers {
 
 /// Waits for the end of a process, and so of its connections. Its state stands behind its name, which is in brackets.
 fn wait_until_over(stat: &Path) {
-    let goes_on = |stat: String| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']));
+    let goes_on =
+        |stat: String| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']));
     while fs::read_to_string(stat).is_ok_and(goes_on) {
         sleep(Duration::from_millis(1));
     }
