@@ -14,6 +14,9 @@ from typing import Callable
 from .cells import LARGE, Cell
 
 
+LEVELS = ("none", "message", "session", "streaming")
+
+
 @dataclass(frozen=True)
 class Job:
     """One run: so many messages to that address, in that cell."""
@@ -62,6 +65,10 @@ def limit(level: str) -> Runner:
     return Runner(f"limit, {level}", level, command, lambda cell: cell.size != LARGE or level in ("session", "streaming"))
 
 
+def okuru(name: str, program: str, level: str) -> Runner:
+    return Runner(f"{name}, {level}", level, own(program, "--level", level))
+
+
 def is_small(cell: Cell) -> bool:
     return cell.size != LARGE
 
@@ -81,7 +88,9 @@ def find() -> tuple[list[Runner], list[str]]:
     """Every runner that is there, and a sentence for each that is not."""
     plain = {"level": "none", "adds_empty_line": True}
     runners = [
-        *(limit(level) for level in ("none", "message", "session", "streaming")),
+        *(limit(level) for level in LEVELS),
+        *(okuru("okuru", "run-okuru", level) for level in LEVELS),
+        *(okuru("okuru, tokio", "run-okuru-tokio", level) for level in LEVELS),
         Runner("lettre", command=own("run-lettre"), **plain),
         Runner("lettre, quick ACKs", command=own("run-lettre"), runs_in=is_small, quick_ack=True, **plain),
         Runner("lettre, tokio", command=own("run-lettre-tokio"), **plain),
