@@ -129,6 +129,7 @@ impl Connection {
         while !input.is_empty() {
             match self.phase {
                 Phase::Closed(_) => return,
+                // CVE-2011-0411: what came before TLS must not be taken for what comes inside it.
                 Phase::Handshake { .. } => return self.injected(),
                 _ => {}
             }
@@ -144,7 +145,7 @@ impl Connection {
                     Err(error) => return self.hang_up(error.at(self.step()), None),
                 },
             };
-            self.answered(now, due, &reply, !input.is_empty());
+            self.answered(now, due, &reply);
         }
     }
 
@@ -366,8 +367,8 @@ impl Connection {
         Some(Patience { code, since: self.wire.waiting_since(), timeout, step })
     }
 
-    /// A reply has come. `unread`: there are more bytes behind it.
-    fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply, unread: bool) {
+    /// A reply has come.
+    fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply) {
         if self.config.trace {
             self.wire.event(Event::Trace(Trace::Received(reply.clone())));
         }
@@ -391,7 +392,7 @@ impl Connection {
             Asked::Rset => self.hang_up(refusal(reply).at(Step::Rset), None),
             Asked::Hello | Asked::StartTls | Asked::Auth if closing => {}
             Asked::Greeting | Asked::Hello | Asked::StartTls | Asked::Auth => {
-                self.opening_answered(due.asked, reply, unread, now);
+                self.opening_answered(due.asked, reply, now);
             }
             Asked::Command => {
                 let id = self.queries_answered;

@@ -42,13 +42,13 @@ impl Connection {
         }
     }
 
-    /// A reply has come to what is said before the first message. `unread`: there are more bytes behind it.
+    /// A reply has come to what is said before the first message.
     #[cold]
-    pub(super) fn opening_answered(&mut self, asked: Asked, reply: &Reply, unread: bool, now: Duration) {
+    pub(super) fn opening_answered(&mut self, asked: Asked, reply: &Reply, now: Duration) {
         match asked {
             Asked::Greeting => self.greeted(reply, now),
             Asked::Hello => self.hello_answered(reply, now),
-            Asked::StartTls => self.start_tls_answered(reply, unread, now),
+            Asked::StartTls => self.start_tls_answered(reply, now),
             _ => self.auth_answered(reply, now),
         }
     }
@@ -83,10 +83,8 @@ impl Connection {
         }
     }
 
-    fn start_tls_answered(&mut self, reply: &Reply, unread: bool, now: Duration) {
+    fn start_tls_answered(&mut self, reply: &Reply, now: Duration) {
         match reply.severity() {
-            // CVE-2011-0411: what came before TLS must not be taken for what comes inside it.
-            Severity::Completion if unread => self.injected(),
             Severity::Completion => self.ask_for_tls(now),
             Severity::Intermediate => self.unexpected_code(reply, Step::StartTls),
             _ if self.config.tls == Tls::Opportunistic => self.authenticate(now),
