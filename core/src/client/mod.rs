@@ -62,6 +62,7 @@ mod needs;
 mod opening;
 mod outcome;
 mod output;
+mod patience;
 mod query;
 mod sending;
 mod transaction;
