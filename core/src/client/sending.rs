@@ -23,7 +23,7 @@ use super::message::{Body, Message, MessageId, Recipient};
 use super::needs::{Ground, Plan, ascii_forward_path, ascii_reverse_path, can_be_split};
 use super::outcome::{Progress, Standing, State};
 use super::output::{Event, Output};
-use super::transaction::{Consequence, Stage, Transaction};
+use super::transaction::{Ahead, Consequence, Stage, Transaction};
 use super::wire::{Asked, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
@@ -168,19 +168,25 @@ impl Sender {
     /// Takes away what is over at the front of the row.
     pub(super) fn conclude(&mut self, wire: &mut Wire) {
         while let Some(over) = self.row.front_mut().filter(|front| front.is_over()) {
-            self.needs_reset |= over.needs_reset();
             let too_early = over.came_too_early();
+            // Nobody knows what the server made of what came too early.
+            self.needs_reset |= too_early || over.needs_reset();
             if too_early {
                 over.job.forget();
             } else {
                 over.conclude();
             }
             let again = too_early || over.job.is_any(Standing::Later);
+            let reduces = over.shows_too_high_a_level();
+            let refused = over.is_content_refused();
             let Some(Transaction { job, cancelled, .. }) = self.row.pop_front() else {
                 return;
             };
-            if too_early {
+            if reduces {
                 self.reduce(wire);
+            }
+            if refused && let Some(next) = self.row.front_mut() {
+                next.is_behind_refused_content();
             }
             match again {
                 _ if cancelled => {}
@@ -190,9 +196,8 @@ impl Sender {
         }
     }
 
-    /// The server does not take what comes behind content: no more of it. RSET, since nobody knows what it made of it.
+    /// The server does not take what comes behind content: no more of it.
     fn reduce(&mut self, wire: &mut Wire) {
-        self.needs_reset = true;
         if self.level > Pipelining::Message {
             self.level = Pipelining::Message;
             wire.event(Event::PipeliningReduced);
@@ -227,8 +232,8 @@ impl Sender {
         match self.plan(&mut job, ground) {
             Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
-                let behind = !self.row.is_empty();
-                self.row.push_back(Transaction::new(job, plan, wire.said(), behind, self.lmtp));
+                let ahead = if self.row.is_empty() { Ahead::Nothing } else { Ahead::Content };
+                self.row.push_back(Transaction::new(job, plan, wire.said(), ahead, self.lmtp));
             }
             Ok(_) => self.tell(job, wire),
             Err(error) => {
