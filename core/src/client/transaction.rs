@@ -236,7 +236,9 @@ impl Transaction {
         if !self.is_said() {
             self.stage = Stage::Void;
         }
-        if !matches!(self.mail, Mail::Refused(_)) {
+        self.content_refused = true;
+        // The first refusal has decided; those of the chunks behind it say nothing new.
+        if matches!(self.mail, Mail::Taken) && self.job.taken() > 0 {
             self.job.refuse(reply, Step::Content);
         }
     }
