@@ -56,7 +56,7 @@ pub struct Connection {
     pub(super) said_helo: bool,
     /// Mechanisms that were refused.
     pub(super) tried: Vec<Mechanism>,
-    framer: ReplyFramer,
+    pub(super) framer: ReplyFramer,
     usual: Usual,
     queries: VecDeque<Query>,
     queries_made: u64,
@@ -142,7 +142,10 @@ impl Connection {
                         reply
                     }
                     Ok(None) => return,
-                    Err(error) => return self.hang_up(error.at(self.step()), None),
+                    Err(error) => {
+                        let error = self.without_quotation(error).at(self.step());
+                        return self.hang_up(error, None);
+                    }
                 },
             };
             self.answered(now, due, &reply);
@@ -337,9 +340,14 @@ impl Connection {
 
     /// A reply has come.
     fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply) {
+        let is_for_auth = due.is_some_and(|due| due.asked == Asked::Auth);
+        let harmless = if is_for_auth { self.without_secret(reply) } else { None };
+        let shown = harmless.as_ref().unwrap_or(reply);
         if self.config.trace {
-            self.wire.event(Event::Trace(Trace::Received(reply.clone())));
+            self.wire.event(Event::Trace(Trace::Received(shown.clone())));
         }
+        // A challenge is needed as it is, and is not told.
+        let reply = if reply.severity() == Severity::Intermediate { reply } else { shown };
         let Some(due) = due else {
             return self.unasked(reply);
         };
@@ -390,7 +398,12 @@ impl Connection {
     }
 
     fn step(&self) -> Step {
-        self.wire.step().unwrap_or(Step::Idle)
+        match self.phase {
+            Phase::Created => Step::Connect,
+            Phase::Handshake { .. } => Step::StartTls,
+            Phase::Token => Step::Auth,
+            _ => self.wire.step().unwrap_or(Step::Idle),
+        }
     }
 
     fn give_up(&mut self, message: MessageId, state: State, error: &Error) {

@@ -64,6 +64,7 @@ mod outcome;
 mod output;
 mod patience;
 mod query;
+mod repeated_secret;
 mod sending;
 mod transaction;
 mod usual;
