@@ -93,6 +93,11 @@ impl Transaction {
         }
     }
 
+    /// Whether the content is answered once for each recipient that was taken.
+    pub(super) fn is_lmtp(&self) -> bool {
+        self.lmtp
+    }
+
     /// Whether nothing more will be said, and all replies have come.
     pub(super) fn is_over(&self) -> bool {
         self.due == 0 && self.is_said()
