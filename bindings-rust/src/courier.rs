@@ -183,10 +183,20 @@ impl Courier {
         self.error = None;
         self.reply = None;
         self.query = None;
-        if goal == Goal::Closed
-            && let Some(session) = &mut self.session
-        {
-            session.quit();
+        if goal == Goal::Closed {
+            self.end_session();
+        }
+    }
+
+    /// By QUIT, where that can be said. Nobody waits for a server that has not even come so far.
+    fn end_session(&mut self) {
+        match &mut self.session {
+            Some(session) if session.is_ready() => session.quit(),
+            Some(session) => {
+                self.last_info = Some(session.info().clone());
+                self.session = None;
+            }
+            None => {}
         }
     }
 

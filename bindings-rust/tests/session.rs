@@ -124,6 +124,23 @@ fn a_server_that_never_answers_costs_the_time_that_was_allowed() {
 }
 
 #[test]
+fn nobody_waits_to_close_what_never_began() {
+    for kind in BOTH {
+        let (sender, told) = channel();
+        let address = listen(move |_, mut stream| {
+            stream.set_read_timeout(None).unwrap();
+            sender.send(stream.read(&mut [0]).unwrap()).unwrap();
+        });
+        // For ever, as far as a test is concerned.
+        let mut client = Client::new(kind, options(address).reply_timeout(Duration::from_secs(1 << 32)));
+        let outcome = client.send(message("hi\r\n").deadline(Duration::from_millis(20)));
+        assert_eq!(outcome.into_result().unwrap_err().code(), ErrorCode::TimeoutDeadline);
+        client.close();
+        assert_eq!(told.recv().unwrap(), 0, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_session_that_was_closed_while_idle_costs_no_message() {
     for kind in BOTH {
         for farewell in ["", "421 4.4.2 idle for too long\r\n"] {
