@@ -1,0 +1,5 @@
+//! Where messages go and when: above the machines that hold one connection each.
+//!
+//! - [`dispatcher`]: which connection to open, which message goes on which, when one is tried again
+
+pub mod dispatcher;
