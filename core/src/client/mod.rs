@@ -64,7 +64,9 @@ mod outcome;
 mod output;
 mod query;
 mod sending;
+mod server_url;
 mod transaction;
+mod url;
 mod usual;
 mod wire;
 
@@ -74,3 +76,5 @@ pub use message::{Body, BodyDeclaration, Envelope, Message, MessageId, Recipient
 pub use outcome::{Outcome, Progress, RecipientOutcome, State, Summary};
 pub use output::{Closed, Event, Failure, Output, Trace};
 pub use query::Query;
+pub use server_url::{ServerAddress, ServerUrl};
+pub use url::{Place, Url};
