@@ -6,6 +6,7 @@
 //!
 //! The floors, each using only the ones below it:
 //!
+//! - `delivery`: where messages go, and what is said when they don't arrive
 //! - `client`: one connection to a server, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
@@ -15,6 +16,7 @@
 extern crate alloc;
 
 pub mod client;
+pub mod delivery;
 pub mod error;
 pub mod sasl;
 pub mod syntax;
