@@ -119,6 +119,12 @@ catalogue! {
     DnsNoSuchHost = "dns.no_such_host", "check the spelling of the host name";
     /// The look-up failed for now.
     DnsTemporary = "dns.temporary", "try again later";
+    /// The domain says that it takes no mail (RFC 7505).
+    DnsNullMx = "dns.null_mx", "check the spelling of the address";
+    /// The mail would come back to ourselves.
+    DnsLoop = "dns.loop", "check the domain's MX records, and which names and addresses are said to be our own";
+    /// The domain names servers, and none of them can be reached by what it says of them.
+    DnsNoServer = "dns.no_server", "report it to whoever runs the domain";
 
     /// Not an address.
     AddressSyntax = "address.syntax", "check the spelling of the address";

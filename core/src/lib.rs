@@ -6,7 +6,7 @@
 //!
 //! The floors, each using only the ones below it:
 //!
-//! - [`delivery`]: which message goes over which connection, and when
+//! - [`delivery`]: which message goes over which connection, where to and when
 //! - `client`: one connection to a server, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
