@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use okuru::{Chunking, Content, ErrorCode, Message, Options, Pipelining, Progress, Query, Reply, State, Summary, Tls};
-use support::{BOTH, Client, Peer, listen, message, sink};
+use support::{BOTH, Client, ClosedPort, Peer, listen, message, sink};
 
 fn options(address: std::net::SocketAddr) -> Options {
     Options::new(&format!("smtp://{address}")).unwrap().tls(Tls::None).ehlo_name("foo.com").unwrap()
@@ -83,10 +83,10 @@ fn each_recipient_has_its_own_outcome() {
 
 #[test]
 fn without_a_connection_every_message_is_deferred() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = ClosedPort::new();
     for kind in BOTH {
         for (url, code) in [
-            (format!("smtp://{closed}"), ErrorCode::ConnectRefused),
+            (closed.url(), ErrorCode::ConnectRefused),
             ("smtp://mx.invalid".to_owned(), ErrorCode::DnsNoSuchHost),
             ("lmtp:///nonexistent/socket".to_owned(), ErrorCode::ConnectFailed),
         ] {
