@@ -32,7 +32,7 @@ async fn connect_in_time(options: &Options) -> Result<(Stream, Opened), Error> {
     match (&options.address, &options.proxy) {
         (ServerAddress::Socket(path), _) => {
             let address = path.clone();
-            let connected = connect_path(path).await;
+            let connected = connect_path(path.as_ref()).await;
             let stream = connected.map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
             Ok((stream, Opened::new(address, None, Vec::new())))
         }
