@@ -7,7 +7,8 @@
 //! The floors, each using only the ones below it:
 //!
 //! - [`delivery`]: which message goes over which connection, where to and when
-//! - `client`: one connection to a server, as a state machine
+//! - [`client`]: one connection to a server, as a state machine
+//! - [`server`]: one session with a client, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
@@ -19,6 +20,7 @@ pub mod client;
 pub mod delivery;
 pub mod error;
 pub mod sasl;
+pub mod server;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};

@@ -25,7 +25,8 @@ pub(super) fn connect(options: &Options, within: Duration) -> Result<(Socket, Op
     match (&options.address, &options.proxy) {
         (ServerAddress::Socket(path), _) => {
             let address = path.clone();
-            let socket = connect_path(path.as_ref()).map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
+            let socket =
+                connect_path(path.as_ref()).map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
             Ok((socket, Opened::new(address, None, Vec::new())))
         }
         (ServerAddress::Host(host, port), None) => {
