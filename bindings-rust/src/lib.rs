@@ -56,7 +56,6 @@ mod logging;
 mod message;
 mod options;
 mod server_info;
-mod server_url;
 mod session;
 #[cfg(feature = "rustls")]
 mod tls;

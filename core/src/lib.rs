@@ -6,7 +6,9 @@
 //!
 //! The floors, each using only the ones below it:
 //!
-//! - `client`: one connection to a server, as a state machine
+//! - [`delivery`]: which message goes over which connection, where to and when
+//! - [`client`]: one connection to a server, as a state machine
+//! - [`server`]: one session with a client, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
@@ -15,8 +17,10 @@
 extern crate alloc;
 
 pub mod client;
+pub mod delivery;
 pub mod error;
 pub mod sasl;
+pub mod server;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};

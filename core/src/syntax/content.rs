@@ -271,7 +271,7 @@ impl ContentEncoder {
 
 /// Whether half of a line end is to be added between two bytes.
 #[inline]
-fn adds(before: u8, byte: u8) -> bool {
+pub(super) fn adds(before: u8, byte: u8) -> bool {
     (before == b'\r') ^ (byte == b'\n')
 }
 
@@ -283,7 +283,7 @@ fn begins_with_dot(before: u8, byte: u8) -> bool {
 
 /// Whether half of a line end or a dot is to be added between two bytes.
 #[inline]
-fn adds_dotted(before: u8, byte: u8) -> bool {
+pub(super) fn adds_dotted(before: u8, byte: u8) -> bool {
     adds(before, byte) | begins_with_dot(before, byte)
 }
 
@@ -292,7 +292,7 @@ const LANES: usize = 64;
 
 /// Where the first of `bytes` stands that is `wanted` behind the byte before it; before the first stands `last`.
 #[inline]
-fn find(last: u8, bytes: &[u8], wanted: impl Fn(u8, u8) -> bool) -> Option<usize> {
+pub(super) fn find(last: u8, bytes: &[u8], wanted: impl Fn(u8, u8) -> bool) -> Option<usize> {
     let (&first, after) = bytes.split_first()?;
     if wanted(last, first) {
         return Some(0);

@@ -1,0 +1,9 @@
+//! Where messages go and when: above the machines that hold one connection each.
+//!
+//! - [`dispatcher`]: which connection to open, which message goes on which, when one is tried again
+//! - [`route`]: from a recipient's domain to the servers to try
+
+pub mod dispatcher;
+pub mod route;
+
+pub use route::Route;
