@@ -7,7 +7,7 @@
 //! The floors, each using only the ones below it:
 //!
 //! - `delivery`: where messages go, and what is said when they don't arrive
-//! - `client`: one connection to a server, as a state machine
+//! - `client`: one connection to a server, as a state machine; `pop3`: one to a POP3 server, to log in before SMTP
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
@@ -18,6 +18,7 @@ extern crate alloc;
 pub mod client;
 pub mod delivery;
 pub mod error;
+pub mod pop3;
 pub mod sasl;
 pub mod syntax;
 
