@@ -49,6 +49,7 @@ mod content;
 mod courier;
 mod flight;
 mod gather;
+mod leftover;
 #[cfg(feature = "lettre")]
 pub mod lettre;
 mod logging;

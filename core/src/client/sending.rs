@@ -121,8 +121,10 @@ impl Sender {
 
     /// Whether QUIT may go behind content whose reply has not come.
     pub(super) fn may_quit_early(&self) -> bool {
-        self.level >= Pipelining::Session
-            && self.row.iter().all(|transaction| transaction.plan.framing == Framing::Dotted)
+        let is_last = |transaction: &Transaction| {
+            transaction.plan.framing == Framing::Dotted && !transaction.job.is_any(Standing::Later)
+        };
+        self.level >= Pipelining::Session && self.row.iter().all(is_last)
     }
 
     /// Whether the server takes no more transactions in this session (RFC 9422 §5.1), or has lost count of them.
