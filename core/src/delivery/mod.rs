@@ -1,9 +1,13 @@
 //! Where messages go and when: above the machines that hold one connection each.
 //!
+//! - [`mailer`]: messages in, outcomes out: what a host drives
 //! - [`dispatcher`]: which connection to open, which message goes on which, when one is tried again
 //! - [`route`]: from a recipient's domain to the servers to try
 
 pub mod dispatcher;
+pub mod mailer;
 pub mod route;
 
+pub use dispatcher::Dispatcher;
+pub use mailer::Mailer;
 pub use route::Route;

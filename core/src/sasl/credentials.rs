@@ -103,6 +103,11 @@ impl Credentials {
         }
     }
 
+    /// Whether it is a user name and a password and nothing else, as USER and PASS of POP3 take it.
+    pub fn is_user_and_password(&self) -> bool {
+        matches!(self.0, Kind::Password { authzid: None, .. })
+    }
+
     pub(super) fn kind(&self) -> &Kind {
         &self.0
     }

@@ -3,7 +3,8 @@
 //! Each parser stands below the ABNF that it reads, with its RFC section. What goes out is made from these values only,
 //! and none of them can hold CR, LF or NUL: their fields are private, and parsing is the only way in.
 //!
-//! Nothing here keeps state but [`ReplyFramer`], which holds the beginning of a reply until the rest has come.
+//! Nothing here keeps state but [`ReplyFramer`] and [`Pop3Framer`], which hold the beginning of a reply or line until the
+//! rest has come.
 
 mod address_list;
 mod addressing;
@@ -30,6 +31,10 @@ mod mail_parameters;
 mod mailbox;
 mod parameter;
 mod path;
+mod pop3_capabilities;
+mod pop3_framer;
+mod pop3_response;
+mod pop3_timestamp;
 mod queue_id;
 mod quoting;
 mod rcpt_parameters;
@@ -61,6 +66,10 @@ pub use mail_parameters::{AuthParameter, BodyType, ContentDeclaration, MailParam
 pub use mailbox::Mailbox;
 pub use parameter::Parameter;
 pub use path::{ForwardPath, ReversePath};
+pub use pop3_capabilities::Pop3Capabilities;
+pub use pop3_framer::Pop3Framer;
+pub use pop3_response::{Pop3Code, Pop3Response};
+pub use pop3_timestamp::Pop3Timestamp;
 pub use rcpt_parameters::RcptParameters;
 pub use reply::Reply;
 pub use reply_code::{ReplyCode, Severity};

@@ -16,10 +16,33 @@
 //! metrics(&self) -> Metrics
 //! ```
 
+mod alarms;
+mod books;
+mod choice;
 mod config;
+mod down;
+mod health;
+mod host;
+mod machine;
+mod metrics;
+mod naming;
+mod outcomes;
 mod output;
+mod pace;
 mod parcel;
+mod place;
+mod queue;
+mod random;
+mod refusal;
+mod session;
+mod sessions;
+mod slab;
+mod turns;
+mod waiters;
 
 pub use config::{Backoff, Capacity, Config, HostPolicy, Quota, Rate, Retry, WarmUp};
+pub use machine::Dispatcher;
+pub use metrics::{Metrics, Totals};
+pub use outcomes::Content;
 pub use output::{DeliveryId, Event, Open, Output, Send, SessionId, Tried};
-pub use parcel::{Destination, Group, Parcel, Target, Way};
+pub use parcel::{Destination, Group, Parcel, Target, Unrouted, Way};

@@ -1,10 +1,12 @@
 //! What a dispatcher asks of its host.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use super::books::Delivery;
+use super::session::Session;
+use super::slab::Key;
 use crate::client::{Failure, MessageId, Outcome};
 
 /// A connection that the dispatcher has asked for.
@@ -14,6 +16,30 @@ pub struct SessionId(pub(super) u64);
 /// A message on its way to one destination: the recipients of one [`Group`](super::Group).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub(super) u64);
+
+impl From<Key<Session>> for SessionId {
+    fn from(key: Key<Session>) -> Self {
+        Self(key.raw())
+    }
+}
+
+impl From<SessionId> for Key<Session> {
+    fn from(id: SessionId) -> Self {
+        Self::from_raw(id.0)
+    }
+}
+
+impl From<Key<Delivery>> for DeliveryId {
+    fn from(key: Key<Delivery>) -> Self {
+        Self(key.raw())
+    }
+}
+
+impl From<DeliveryId> for Key<Delivery> {
+    fn from(id: DeliveryId) -> Self {
+        Self::from_raw(id.0)
+    }
+}
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +126,7 @@ pub struct Send {
     /// Which message.
     pub message: MessageId,
     /// Which recipients of its envelope, from 0, in the order in which the connection is to be given them.
-    pub recipients: Vec<u32>,
+    pub recipients: Arc<[u32]>,
     /// For the how manieth time, from 1.
     pub attempt: u32,
     /// When to give up, for [`Message::deadline`](crate::client::Message::deadline).

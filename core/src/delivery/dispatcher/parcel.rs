@@ -44,7 +44,16 @@ pub enum Way {
     /// To this destination.
     To(Arc<Destination>),
     /// There is none: no such domain, a null MX. This is their outcome.
-    Nowhere(State, Error),
+    Nowhere(Unrouted),
+}
+
+/// Why there is no way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrouted {
+    /// `rejected` if there will be none.
+    pub state: State,
+    /// Why.
+    pub error: Error,
 }
 
 /// Where recipients go: a domain, or a set of relays.

@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -10,13 +10,14 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::config::{Config, Server};
+use super::links::{LinkState, Links, LogInSession, Purpose};
 use super::output::{ConnectionId, Endpoint, Event, LookUpId, Output};
 use super::routes::{Routes, Turn};
 use super::session::{Flying, Session};
 use crate::client::{
     self, Body, Closed, Connection, Envelope, Failure, Message, MessageId, Pipelining, Query, State, Tls, TlsInfo,
 };
-use crate::delivery::dispatcher::{self, Content, Destination, Dispatcher, Group, Metrics, Open, Parcel, SessionId, Unrouted, Way};
+use crate::delivery::dispatcher::{self, Destination, Dispatcher, Group, Metrics, Open, Parcel, Unrouted, Way};
 use crate::delivery::route::{Answer, Hop, Policy};
 use crate::error::{Error, ErrorCode, Step};
 use crate::pop3;
@@ -26,56 +27,17 @@ use crate::syntax::EhloName;
 /// Messages in, outcomes out: over as many connections as it needs. See the [module](super) for how to drive it.
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    dispatcher: Dispatcher,
+    pub(super) dispatcher: Dispatcher,
     policy: Policy<Arc<Destination>>,
     servers: BTreeMap<Arc<str>, Arc<Server>>,
     direct: super::Direct,
     host_name: String,
     routes: Routes,
-    messages: BTreeMap<MessageId, Message>,
+    pub(super) messages: BTreeMap<MessageId, Message>,
     next_message: u64,
-    links: BTreeMap<ConnectionId, Link>,
-    next_connection: u64,
-    by_session: BTreeMap<SessionId, ConnectionId>,
-    /// Connections that may have something to say.
-    busy: VecDeque<ConnectionId>,
-    deadlines: BTreeSet<(Duration, ConnectionId)>,
+    pub(super) links: Links,
     /// What has come together and is still to be told.
-    outputs: VecDeque<Output>,
-}
-
-/// A connection.
-#[derive(Clone, Debug)]
-struct Link {
-    state: LinkState,
-    is_busy: bool,
-    deadline: Option<Duration>,
-}
-
-#[derive(Clone, Debug)]
-enum LinkState {
-    /// The host opens it.
-    Opening(Purpose),
-    Messages(Box<Session>),
-    LogIn(Box<LogInSession>),
-}
-
-/// A connection to log in.
-#[derive(Clone, Debug)]
-struct LogInSession {
-    /// For this server.
-    server: Arc<str>,
-    machine: pop3::Connection,
-    /// The dispatcher knows that it has come about.
-    is_told: bool,
-}
-
-/// What a connection is for.
-#[derive(Clone, Debug)]
-enum Purpose {
-    Messages(Open),
-    /// To log in for this server.
-    LogIn(Arc<str>),
+    pub(super) outputs: VecDeque<Output>,
 }
 
 /// What the host knows of a connection that it has opened.
@@ -106,11 +68,7 @@ impl Mailer {
             host_name,
             messages: BTreeMap::new(),
             next_message: 0,
-            links: BTreeMap::new(),
-            next_connection: 0,
-            by_session: BTreeMap::new(),
-            busy: VecDeque::new(),
-            deadlines: BTreeSet::new(),
+            links: Links::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -173,12 +131,12 @@ impl Mailer {
     }
 
     /// The connection that [`Output::Open`] asked for is there.
-    pub fn opened(&mut self, now: Duration, connection: ConnectionId, opened: Opened) {
-        let Some(Link { state: LinkState::Opening(purpose), .. }) = self.links.get(&connection) else {
+    pub fn opened(&mut self, now: Duration, connection: ConnectionId, opened: &Opened) {
+        let Some(LinkState::Opening(purpose)) = self.links.get_mut(connection) else {
             return;
         };
         let state = match purpose.clone() {
-            Purpose::Messages(open) => match self.client_config(&open, &opened) {
+            Purpose::Messages(open) => match self.client_config(&open, opened) {
                 Ok(config) => {
                     let machine = Connection::new(config);
                     LinkState::Messages(Box::new(Session::new(open.session, open.host, machine)))
@@ -195,15 +153,14 @@ impl Mailer {
                 None => return,
             },
         };
-        if let Some(link) = self.links.get_mut(&connection) {
-            link.state = state;
+        if let Some(link) = self.links.woken(connection) {
+            *link = state;
         }
-        self.wake(connection);
     }
 
     /// A connection could not be opened, or broke, TLS could not be made, or no token could be had.
     pub fn failed(&mut self, now: Duration, connection: ConnectionId, error: Error) {
-        match self.links.get_mut(&connection).map(|link| &mut link.state) {
+        match self.links.woken(connection) {
             Some(LinkState::Opening(_)) => {
                 let error = if error.step().is_none() { error.at(Step::Connect) } else { error };
                 self.over(now, connection, Closed::Failed(Failure { error, reply: None }));
@@ -212,12 +169,11 @@ impl Mailer {
             Some(LinkState::LogIn(log_in)) => log_in.machine.failed(error),
             None => {}
         }
-        self.wake(connection);
     }
 
     /// Bytes have come.
     pub fn receive(&mut self, now: Duration, connection: ConnectionId, bytes: &[u8]) {
-        match self.state(connection) {
+        match self.links.woken(connection) {
             Some(LinkState::Messages(session)) => session.machine.receive(now, bytes),
             Some(LinkState::LogIn(log_in)) => log_in.machine.receive(now, bytes),
             Some(LinkState::Opening(_)) | None => {}
@@ -226,7 +182,7 @@ impl Mailer {
 
     /// The other side has closed, and nothing more will come.
     pub fn receive_eof(&mut self, now: Duration, connection: ConnectionId) {
-        match self.state(connection) {
+        match self.links.woken(connection) {
             Some(LinkState::Messages(session)) => session.machine.receive_eof(now),
             Some(LinkState::LogIn(log_in)) => log_in.machine.receive_eof(now),
             Some(LinkState::Opening(_)) | None => {}
@@ -236,14 +192,14 @@ impl Mailer {
     /// So many octets, of everything that was to be written, in order, have been handed to the network. To be said before
     /// anything else that happens on that connection after it.
     pub fn written(&mut self, now: Duration, connection: ConnectionId, octets: u64) {
-        if let Some(LinkState::Messages(session)) = self.state(connection) {
+        if let Some(LinkState::Messages(session)) = self.links.woken(connection) {
             session.machine.written(now, octets);
         }
     }
 
     /// TLS is there.
     pub fn tls_started(&mut self, now: Duration, connection: ConnectionId, info: TlsInfo) {
-        match self.state(connection) {
+        match self.links.woken(connection) {
             Some(LinkState::Messages(session)) => session.machine.tls_started(now, info),
             Some(LinkState::LogIn(log_in)) => log_in.machine.tls_started(now, info),
             Some(LinkState::Opening(_)) | None => {}
@@ -252,7 +208,7 @@ impl Mailer {
 
     /// Here is the token that was asked for.
     pub fn token(&mut self, now: Duration, connection: ConnectionId, token: Secret) {
-        match self.state(connection) {
+        match self.links.woken(connection) {
             Some(LinkState::Messages(session)) => session.machine.token(now, token),
             Some(LinkState::LogIn(log_in)) => log_in.machine.token(now, token),
             Some(LinkState::Opening(_)) | None => {}
@@ -261,7 +217,7 @@ impl Mailer {
 
     /// Here is content of a message, from the offset on that [`Output::ReadBody`] named. Says how many octets were taken.
     pub fn content(&mut self, now: Duration, connection: ConnectionId, message: MessageId, bytes: &[u8]) -> usize {
-        match self.state(connection) {
+        match self.links.woken(connection) {
             Some(LinkState::Messages(session)) => match session.number(message) {
                 Some(number) => session.machine.content(now, number, bytes),
                 None => bytes.len(),
@@ -272,7 +228,7 @@ impl Mailer {
 
     /// The content of a message has ended.
     pub fn content_end(&mut self, now: Duration, connection: ConnectionId, message: MessageId) {
-        if let Some(LinkState::Messages(session)) = self.state(connection)
+        if let Some(LinkState::Messages(session)) = self.links.woken(connection)
             && let Some(number) = session.number(message)
         {
             session.machine.content_end(now, number);
@@ -281,7 +237,7 @@ impl Mailer {
 
     /// The content of a message could not be read.
     pub fn content_failed(&mut self, connection: ConnectionId, message: MessageId, error: &Error) {
-        if let Some(LinkState::Messages(session)) = self.state(connection)
+        if let Some(LinkState::Messages(session)) = self.links.woken(connection)
             && let Some(number) = session.number(message)
         {
             session.machine.content_failed(number, error);
@@ -296,14 +252,11 @@ impl Mailer {
     /// The moment has come that [`Output::Wait`] named.
     pub fn deadline_passed(&mut self, now: Duration) {
         self.routes.deadline_passed(now);
-        while let Some(&(deadline, connection)) = self.deadlines.first()
-            && deadline <= now
-        {
-            self.set_deadline(connection, None);
-            match self.state(connection) {
-                Some(LinkState::Messages(session)) => session.machine.deadline_passed(now),
-                Some(LinkState::LogIn(log_in)) => log_in.machine.deadline_passed(now),
-                Some(LinkState::Opening(_)) | None => {}
+        while let Some(link) = self.links.overdue(now) {
+            match link {
+                LinkState::Messages(session) => session.machine.deadline_passed(now),
+                LinkState::LogIn(log_in) => log_in.machine.deadline_passed(now),
+                LinkState::Opening(_) => {}
             }
         }
     }
@@ -314,7 +267,7 @@ impl Mailer {
             if let Some(output) = self.outputs.pop_front() {
                 return output;
             }
-            if let Some(&connection) = self.busy.front() {
+            if let Some(connection) = self.links.busy() {
                 if let Some(output) = self.turn(now, connection) {
                     return output;
                 }
@@ -355,23 +308,29 @@ impl Mailer {
                 }
             }
             dispatcher::Output::Open(open) => match self.endpoint(&open.host) {
-                Ok(endpoint) => {
-                    let session = open.session;
-                    let connection = self.open(Purpose::Messages(open), endpoint);
-                    self.by_session.insert(session, connection);
+                Ok(endpoint) => self.open(Purpose::Messages(open), endpoint),
+                Err(error) => {
+                    self.dispatcher.closed(now, open.session, &Closed::Failed(Failure { error, reply: None }));
                 }
-                Err(error) => self.dispatcher.closed(now, open.session, &Closed::Failed(Failure { error, reply: None })),
             },
-            dispatcher::Output::Send(send) => self.send(send),
-            dispatcher::Output::Check { session } => self.with_session(session, |session| {
-                session.machine.command(Query::Noop);
-            }),
-            dispatcher::Output::Close { session } => self.with_session(session, |session| session.machine.quit()),
-            dispatcher::Output::Abort { session, delivery } => self.with_session(session, |session| {
-                if let Some(number) = session.number_of(delivery) {
+            dispatcher::Output::Send(send) => self.send(&send),
+            dispatcher::Output::Check { session } => {
+                if let Some(session) = self.links.woken_session(session) {
+                    session.machine.command(Query::Noop);
+                }
+            }
+            dispatcher::Output::Close { session } => {
+                if let Some(session) = self.links.woken_session(session) {
+                    session.machine.quit();
+                }
+            }
+            dispatcher::Output::Abort { session, delivery } => {
+                if let Some(session) = self.links.woken_session(session)
+                    && let Some(number) = session.number_of(delivery)
+                {
                     session.machine.abort(number);
                 }
-            }),
+            }
             dispatcher::Output::Event(dispatcher::Event::Finished(outcome)) => {
                 self.messages.remove(&outcome.message);
                 self.outputs.push_back(Output::Event(Event::Finished(outcome)));
@@ -381,7 +340,7 @@ impl Mailer {
         }
     }
 
-    fn send(&mut self, send: dispatcher::Send) {
+    fn send(&mut self, send: &dispatcher::Send) {
         let Some(message) = self.messages.get(&send.message) else {
             return;
         };
@@ -398,145 +357,14 @@ impl Mailer {
         }
         message.deadline = send.deadline;
         let flying = Flying { delivery: send.delivery, message: send.message };
-        self.with_session(send.session, |session| session.submit(flying, message));
-    }
-
-    /// Lets a connection say one thing.
-    fn turn(&mut self, now: Duration, connection: ConnectionId) -> Option<Output> {
-        match self.links.get_mut(&connection).map(|link| &mut link.state) {
-            Some(LinkState::Messages(session)) => {
-                let output = session.machine.poll(now);
-                self.session_says(now, connection, output)
-            }
-            Some(LinkState::LogIn(log_in)) => {
-                let output = log_in.machine.poll(now);
-                self.log_in_says(now, connection, output)
-            }
-            Some(LinkState::Opening(_)) | None => {
-                self.rest(connection, None);
-                None
-            }
+        if let Some(session) = self.links.woken_session(send.session) {
+            session.submit(flying, message);
         }
     }
 
-    fn session_says(&mut self, now: Duration, connection: ConnectionId, output: client::Output) -> Option<Output> {
-        let Some(LinkState::Messages(session)) = self.links.get_mut(&connection).map(|link| &mut link.state) else {
-            return None;
-        };
-        Some(match output {
-            client::Output::Write(bytes) => Output::Write { connection, bytes },
-            client::Output::WriteBody { message, range } => {
-                Output::WriteBody { connection, message: session.flying(message)?.message, range }
-            }
-            client::Output::ReadBody { message, offset } => {
-                Output::ReadBody { connection, message: session.flying(message)?.message, offset }
-            }
-            client::Output::StartTls { server_name, verify } => Output::StartTls { connection, server_name, verify },
-            client::Output::GetToken => Output::GetToken { connection, server: Arc::clone(&session.server) },
-            client::Output::Event(client::Event::Finished(outcome)) => {
-                let flying = session.landed(outcome.message)?;
-                let content = match self.messages.get(&flying.message).map(|message| message.body) {
-                    Some(Body::Stream { rewindable: false, .. }) if outcome.progress >= client::Progress::Content => {
-                        Content::Spent
-                    }
-                    _ => Content::Whole,
-                };
-                self.dispatcher.finished(now, flying.delivery, &outcome, content);
-                return None;
-            }
-            client::Output::Event(event) => {
-                match &event {
-                    client::Event::Ready => {
-                        self.dispatcher.ready(now, session.id, session.machine.capabilities());
-                    }
-                    client::Event::PipeliningReduced => self.dispatcher.pipelining_reduced(session.id),
-                    client::Event::Reply { .. } => self.dispatcher.checked(now, session.id),
-                    _ => {}
-                }
-                Output::Event(Event::Connection { connection, server: Arc::clone(&session.server), event })
-            }
-            client::Output::Wait { deadline } => {
-                if session.machine.is_ready() && session.machine.wants_message() {
-                    self.dispatcher.wants_more(session.id);
-                }
-                self.rest(connection, deadline);
-                return None;
-            }
-            client::Output::Closed(closed) => {
-                self.over(now, connection, closed);
-                return None;
-            }
-        })
-    }
-
-    fn log_in_says(&mut self, now: Duration, connection: ConnectionId, output: pop3::Output) -> Option<Output> {
-        let Some(LinkState::LogIn(log_in)) = self.links.get_mut(&connection).map(|link| &mut link.state) else {
-            return None;
-        };
-        Some(match output {
-            pop3::Output::Write(bytes) => Output::Write { connection, bytes },
-            pop3::Output::StartTls { server_name, verify } => Output::StartTls { connection, server_name, verify },
-            pop3::Output::GetToken => Output::GetToken { connection, server: Arc::clone(&log_in.server) },
-            pop3::Output::Event(event) => {
-                if matches!(event, pop3::Event::LoggedIn(_)) {
-                    log_in.is_told = true;
-                    self.dispatcher.logged_in(now, &log_in.server, Ok(()));
-                }
-                Output::Event(Event::LogIn { connection, server: Arc::clone(&log_in.server), event })
-            }
-            pop3::Output::Wait { deadline } => {
-                self.rest(connection, deadline);
-                return None;
-            }
-            pop3::Output::Closed(pop3::Closed::Quit) => {
-                self.over(now, connection, Closed::Quit);
-                return None;
-            }
-            pop3::Output::Closed(pop3::Closed::Failed(failure)) => {
-                self.over(now, connection, Closed::Failed(Failure { error: failure.error, reply: None }));
-                return None;
-            }
-        })
-    }
-
-    /// A connection is over: the socket may go, and the dispatcher learns why.
-    fn over(&mut self, now: Duration, connection: ConnectionId, closed: Closed) {
-        self.set_deadline(connection, None);
-        self.busy.retain(|it| *it != connection);
-        let Some(link) = self.links.remove(&connection) else {
-            return;
-        };
-        let server = match link.state {
-            LinkState::Messages(session) => self.session_over(now, session.id, session.server, &closed),
-            LinkState::Opening(Purpose::Messages(open)) => self.session_over(now, open.session, open.host, &closed),
-            LinkState::LogIn(log_in) => self.log_in_over(now, log_in.server, &closed, log_in.is_told),
-            LinkState::Opening(Purpose::LogIn(server)) => self.log_in_over(now, server, &closed, false),
-        };
-        self.outputs.push_back(Output::Close { connection });
-        self.outputs.push_back(Output::Event(Event::Closed { connection, server, closed }));
-    }
-
-    fn session_over(&mut self, now: Duration, session: SessionId, server: Arc<str>, closed: &Closed) -> Arc<str> {
-        self.by_session.remove(&session);
-        self.dispatcher.closed(now, session, closed);
-        server
-    }
-
-    fn log_in_over(&mut self, now: Duration, server: Arc<str>, closed: &Closed, is_told: bool) -> Arc<str> {
-        if let Closed::Failed(failure) = closed
-            && !is_told
-        {
-            self.dispatcher.logged_in(now, &server, Err(failure.clone()));
-        }
-        server
-    }
-
-    fn open(&mut self, purpose: Purpose, endpoint: Arc<Endpoint>) -> ConnectionId {
-        let connection = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        self.links.insert(connection, Link { state: LinkState::Opening(purpose), is_busy: false, deadline: None });
+    fn open(&mut self, purpose: Purpose, endpoint: Arc<Endpoint>) {
+        let connection = self.links.insert(purpose);
         self.outputs.push_back(Output::Open { connection, endpoint });
-        connection
     }
 
     fn endpoint(&self, host: &str) -> Result<Arc<Endpoint>, Error> {
@@ -567,52 +395,8 @@ impl Mailer {
         Ok(config)
     }
 
-    /// The state of a connection that something has happened to.
-    fn state(&mut self, connection: ConnectionId) -> Option<&mut LinkState> {
-        self.wake(connection);
-        self.links.get_mut(&connection).map(|link| &mut link.state)
-    }
-
-    fn with_session(&mut self, session: SessionId, act: impl FnOnce(&mut Session)) {
-        let Some(&connection) = self.by_session.get(&session) else {
-            return;
-        };
-        if let Some(LinkState::Messages(session)) = self.state(connection) {
-            act(session);
-        }
-    }
-
-    /// A connection may have something to say.
-    fn wake(&mut self, connection: ConnectionId) {
-        if let Some(link) = self.links.get_mut(&connection).filter(|link| !link.is_busy) {
-            link.is_busy = true;
-            self.busy.push_back(connection);
-        }
-    }
-
-    /// The connection at the front of those that are busy has nothing more to say.
-    fn rest(&mut self, connection: ConnectionId, deadline: Option<Duration>) {
-        self.busy.pop_front();
-        if let Some(link) = self.links.get_mut(&connection) {
-            link.is_busy = false;
-        }
-        self.set_deadline(connection, deadline);
-    }
-
-    fn set_deadline(&mut self, connection: ConnectionId, deadline: Option<Duration>) {
-        let Some(link) = self.links.get_mut(&connection).filter(|link| link.deadline != deadline) else {
-            return;
-        };
-        if let Some(before) = link.deadline {
-            self.deadlines.remove(&(before, connection));
-        }
-        link.deadline = deadline;
-        self.deadlines.extend(deadline.map(|deadline| (deadline, connection)));
-    }
-
     fn wait(&mut self, now: Duration, dispatcher: Option<Duration>) -> Output {
-        let connection = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let deadline = [dispatcher, connection, self.routes.deadline(now)].into_iter().flatten().min();
+        let deadline = [dispatcher, self.links.deadline(), self.routes.deadline(now)].into_iter().flatten().min();
         Output::Wait { deadline }
     }
 }

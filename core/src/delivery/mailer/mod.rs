@@ -14,13 +14,15 @@
 //! [`client::Connection`](crate::client::Connection) for each session (`session.rs`), a [`Route`](super::Route) for each
 //! look-up of a domain that is under way (`routes.rs`), and a [`pop3::Connection`](crate::pop3::Connection) where somebody
 //! has to log in before. What those say goes to the host with the number of the connection, and what becomes of a message
-//! goes to the dispatcher.
+//! goes to the dispatcher (`turns.rs`).
 
 mod config;
+mod links;
 mod machine;
 mod output;
 mod routes;
 mod session;
+mod turns;
 
 pub use config::{Config, Direct, LogIn, Server};
 pub use machine::{Mailer, Opened};

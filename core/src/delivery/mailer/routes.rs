@@ -139,11 +139,8 @@ impl Routes {
             let addresses = host.addresses.clone();
             let endpoint = Endpoint::Host { name: host.name.to_string(), port: self.port, addresses };
             self.findings += 1;
-            let found = Host {
-                server_name: host.name.as_str().into(),
-                endpoint: endpoint.into(),
-                finding: self.findings,
-            };
+            let found =
+                Host { server_name: host.name.as_str().into(), endpoint: endpoint.into(), finding: self.findings };
             self.hosts.insert(Arc::clone(&name), found);
             self.order.push_back((Arc::clone(&name), self.findings));
             Target { priority, ..Target::new(name) }
