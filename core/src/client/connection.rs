@@ -255,6 +255,11 @@ impl Connection {
         self.is_ready() && self.sender.is_idle() && self.queries.is_empty() && self.wire.is_quiet()
     }
 
+    /// Whether the server owes replies to a message, if only to one that was cancelled.
+    pub fn has_transaction(&self) -> bool {
+        !self.sender.row.is_empty()
+    }
+
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
