@@ -49,13 +49,13 @@ mod content;
 mod courier;
 mod flight;
 mod gather;
+mod leftover;
 #[cfg(feature = "lettre")]
 pub mod lettre;
 mod logging;
 mod message;
 mod options;
 mod server_info;
-mod server_url;
 mod session;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -190,7 +190,7 @@ impl Session {
             }
             self.drop_what_came_too_late();
             match self.machine.poll(now) {
-                Output::Write(bytes) => self.gather.push(&bytes),
+                Output::Write(bytes) => self.gather.push_owned(bytes),
                 Output::WriteBody { message, range } => {
                     if let Some((content, range)) = self.flight.item(message).and_then(|item| item.range(range)) {
                         self.gather.push_range(content, range);

@@ -92,6 +92,9 @@ pub(super) struct Wire {
 /// What one write usually needs: enough for MAIL, RCPT and DATA.
 const WRITE_CAPACITY: usize = 256;
 
+/// What one write needs into which content is copied.
+const COPY_CAPACITY: usize = 64 << 10;
+
 impl Wire {
     /// A wire over which nothing has been said. `trace`: the dialogue is told.
     pub(super) fn new(trace: bool) -> Self {
@@ -123,6 +126,14 @@ impl Wire {
     pub(super) fn added(&mut self, now: Duration, bytes: &[u8]) {
         self.before_saying(now);
         self.say(|out| out.extend_from_slice(bytes));
+    }
+
+    /// Says content that is at hand, by copying it. More is likely to follow.
+    pub(super) fn copied(&mut self, now: Duration, bytes: &[u8]) {
+        if self.unsent.capacity() < COPY_CAPACITY {
+            self.unsent.reserve(COPY_CAPACITY);
+        }
+        self.added(now, bytes);
     }
 
     /// Says a range of a message's content.
