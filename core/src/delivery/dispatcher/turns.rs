@@ -253,6 +253,7 @@ impl Dispatcher {
             host: to,
             stage: Stage::Coming { to: key, is_check: false, since: now },
             opened: now,
+            begun: None,
             without_tls,
             left: 0,
             is_proven: false,
@@ -279,9 +280,13 @@ impl Dispatcher {
 
     /// All connections are in use: an idle one at another host has to go.
     fn make_room(&mut self, wanted: Key<Host>) -> Next {
-        if self.closing <= self.for_connection.len()
-            && let Some((_, oldest)) = self.idle.first().copied()
-        {
+        // The oldest ones are those for which nobody has use. One that is wanted must not go before it was used.
+        let is_unwanted = |key: &Key<Session>| match self.sessions.get(*key).map(|session| &session.stage) {
+            Some(Stage::Idle { of, .. }) => self.places.get(*of).is_none_or(|place| place.queued == 0),
+            _ => false,
+        };
+        let oldest = self.idle.iter().take(8).map(|(_, key)| *key).find(is_unwanted);
+        if let Some(oldest) = oldest.filter(|_| self.closing <= self.for_connection.len()) {
             self.close(oldest);
         }
         Next::Blocked(vec![Resource::Connection, Resource::Host(wanted)])
@@ -291,7 +296,7 @@ impl Dispatcher {
         self.not_idle(session);
         if let Some(it) = self.sessions.get_mut(session) {
             let since = match it.stage {
-                Stage::Idle { since } => since,
+                Stage::Idle { since, .. } => since,
                 _ => now,
             };
             it.stage = Stage::Coming { to: key, is_check: true, since };
@@ -324,13 +329,14 @@ impl Dispatcher {
                 place.wanting.remove(&session);
             }
             stage => {
-                if let Stage::Idle { since } = stage {
+                if let Stage::Idle { since, .. } = stage {
                     it.is_proven |= now.saturating_sub(*since) >= PROOF;
                 }
                 *stage = Stage::Busy { of: key, deliveries: [delivery].into(), wants_more: false };
                 place.connections += 1;
             }
         }
+        it.begun.get_or_insert(now);
         it.left = it.left.saturating_sub(1);
         place.pace.take(now, 1);
         self.pace.take(now, 1);
