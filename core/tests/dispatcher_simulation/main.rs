@@ -151,7 +151,7 @@ fn run(seed: u64, size: Size, allows_duplicates: bool) {
 fn submit(world: &mut World, id: u64, destinations: &[Arc<Destination>]) {
     let count = destinations.len() as u64;
     // Some domains have more than their share.
-    let mut draw = |random: &mut Random| match random.per_cent(30) {
+    let draw = |random: &mut Random| match random.per_cent(30) {
         true => random.below(5.min(count)),
         false => random.below(count),
     };

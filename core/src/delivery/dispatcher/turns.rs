@@ -42,21 +42,21 @@ impl Dispatcher {
         let Some(place) = self.places.get_mut(key) else {
             return true;
         };
-        let Turn::Ring { woken_by } = core::mem::replace(&mut place.turn, Turn::Idle) else {
+        let Turn::Ring { woken_by, before } = core::mem::replace(&mut place.turn, Turn::Idle) else {
             return true;
         };
         let next = if self.phase == Phase::Stopping { Next::Nothing } else { self.turn(now, key) };
         let turn = match next {
             Next::Again => {
                 self.ring.push_back(key);
-                Turn::Ring { woken_by: None }
+                Turn::Ring { woken_by: None, before: Vec::new() }
             }
             Next::Paused => {
                 self.paused.push_back(key);
-                Turn::Ring { woken_by: None }
+                Turn::Ring { woken_by: None, before }
             }
             Next::Blocked(resources) => {
-                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key));
+                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key, &before));
                 Turn::Blocked { at: tickets.collect() }
             }
             Next::Nothing => Turn::Idle,
@@ -84,10 +84,18 @@ impl Dispatcher {
         is_open
     }
 
-    fn queue_up(&mut self, resource: Resource, key: Key<Place>) -> Option<(Resource, u64)> {
-        let ticket = match resource {
-            Resource::Host(host) => self.hosts.get_mut(host)?.waiters.add(key),
-            Resource::Connection => self.for_connection.add(key),
+    fn queue_up(&mut self, resource: Resource, key: Key<Place>, before: &[(Resource, u64)]) -> Option<(Resource, u64)> {
+        let waiters = match resource {
+            Resource::Host(host) => &mut self.hosts.get_mut(host)?.waiters,
+            Resource::Connection => &mut self.for_connection,
+        };
+        let old = before.iter().find(|(other, _)| *other == resource).map(|(_, ticket)| *ticket);
+        let ticket = match old {
+            Some(ticket) => {
+                waiters.add_again(ticket, key);
+                ticket
+            }
+            None => waiters.add(key),
         };
         Some((resource, ticket))
     }
@@ -106,9 +114,11 @@ impl Dispatcher {
             Turn::Idle | Turn::Ring { .. } => return,
             Turn::Blocked { at } => core::mem::take(at),
         };
-        place.turn = Turn::Ring { woken_by };
-        self.ring.push_back(key);
         self.leave(&tickets);
+        if let Some(place) = self.places.get_mut(key) {
+            place.turn = Turn::Ring { woken_by, before: tickets };
+            self.ring.push_back(key);
+        }
     }
 
     /// Takes back what a destination waits for.
