@@ -16,7 +16,8 @@ use tokio::io::AsyncRead;
 /// The content of a message: header, empty line and body, as RFC 5322 has them.
 ///
 /// It is made from what is in memory already by [`From`], and is then not copied. What is not canonical (a bare CR or LF)
-/// is mended on the way, see [`Newlines`](crate::Newlines).
+/// is mended on the way, see [`Newlines`](crate::Newlines). Nothing else is changed. A line of more than 998 octets for instance goes
+/// out as it is: most servers take it, though they need not (RFC 5321 §4.5.3.1.6), and nothing but encoding the message could mend it.
 #[derive(Debug)]
 pub struct Content(pub(crate) Source);
 

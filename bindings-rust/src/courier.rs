@@ -188,10 +188,11 @@ impl Courier {
         }
     }
 
-    /// By QUIT, where that can be said. Nobody waits for a server that has not even come so far.
+    /// By QUIT, where that can be said at once. Nobody waits for a server that has not come so far, or that owes replies to what
+    /// was cancelled.
     fn end_session(&mut self) {
         match &mut self.session {
-            Some(session) if session.is_ready() => session.quit(),
+            Some(session) if session.is_idle() => session.quit(),
             Some(session) => {
                 self.last_info = Some(session.info().clone());
                 self.session = None;

@@ -128,6 +128,11 @@ impl Session {
         self.is_reduced
     }
 
+    /// Whether messages can be sent, and nothing is left to be said or awaited.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.machine.is_idle() && self.gather.is_empty()
+    }
+
     /// Whether it has no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.flight.is_empty()
