@@ -13,9 +13,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def dialogues():
+def dialogues(side="client"):
+    """Those of the client; those of the receiver are in a folder of their own."""
     for path in sorted((ROOT / "tests/vectors").rglob("*.smtp")):
-        yield path.read_text(encoding="utf-8").splitlines()
+        if (path.parent.name == "receiver") == (side == "receiver"):
+            yield path.read_text(encoding="utf-8").splitlines()
 
 
 def said(lines, who):
