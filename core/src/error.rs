@@ -51,8 +51,14 @@ catalogue! {
     ProtocolUnexpectedReply = "protocol.unexpected_reply", "report it to whoever runs the server";
     /// A reply whose code makes no sense at this step.
     ProtocolUnexpectedCode = "protocol.unexpected_code", "report it to whoever runs the server";
-    /// The server closed the connection without a word.
+    /// The other side closed the connection without a word.
     ProtocolClosed = "protocol.closed", "try again later";
+    /// The client spoke before it was its turn.
+    ProtocolNotItsTurn = "protocol.not_its_turn", "report it to whoever runs the client";
+    /// A command line that does not end in CR LF.
+    ProtocolBareNewline = "protocol.bare_newline", "report it to whoever runs the client";
+    /// The client speaks another protocol.
+    ProtocolForeign = "protocol.foreign", "check that the client is meant for this port";
 
     /// TLS is required, and the server (or somebody in between) does not offer it.
     SecurityTlsStripped = "security.tls_stripped", "use a server that offers STARTTLS, or implicit TLS";
@@ -64,6 +70,8 @@ catalogue! {
     SecurityServerNotAuthenticated = "security.server_not_authenticated", "do not trust this server";
     /// The channel binding did not hold: somebody may sit in between.
     SecurityChannelBinding = "security.channel_binding", "do not trust this network path";
+    /// Content that may be the end of a message for one server and not for another (SMTP smuggling).
+    SecuritySmuggling = "security.smuggling", "do not trust this client";
     /// The message requires verified TLS all the way (RFC 8689), and this hop does not have it.
     SecurityTlsRequired = "security.tls_required", "use verified TLS, or send without REQUIRETLS";
 
@@ -101,6 +109,10 @@ catalogue! {
     TimeoutWrite = "timeout.write", "try again later";
     /// The TLS handshake did not end in time.
     TimeoutTls = "timeout.tls", "check the port and the TLS mode";
+    /// The client said no whole command, or no more of its content, in time.
+    TimeoutCommand = "timeout.command", "try again later";
+    /// The session lasted too long.
+    TimeoutSession = "timeout.session", "use another session";
     /// The deadline of the whole job passed.
     TimeoutDeadline = "timeout.deadline", "allow more time";
 
@@ -164,6 +176,9 @@ catalogue! {
     LimitRecipients = "limit.recipients", "send it to fewer recipients at a time";
     /// The session ended since the server takes no more messages in one.
     LimitSession = "limit.session", "send the rest on another connection";
+
+    /// The client made too many mistakes, or said too much to no purpose.
+    LimitErrors = "limit.errors", "report it to whoever runs the client";
 
     /// The user cancelled.
     Cancelled = "cancelled", "send it again when you like";

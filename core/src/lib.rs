@@ -6,7 +6,8 @@
 //!
 //! The floors, each using only the ones below it:
 //!
-//! - `client`: one connection to a server, as a state machine
+//! - [`client`]: one connection to a server, as a state machine
+//! - [`server`]: one session with a client, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
@@ -17,6 +18,7 @@ extern crate alloc;
 pub mod client;
 pub mod error;
 pub mod sasl;
+pub mod server;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};

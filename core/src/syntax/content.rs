@@ -105,9 +105,9 @@ fn count_bare_newlines(content: &[u8]) -> u64 {
 }
 
 /// What a look at some bytes has seen.
-struct Seen {
-    found: bool,
-    eight_bit: bool,
+pub(super) struct Seen {
+    pub(super) found: bool,
+    pub(super) eight_bit: bool,
 }
 
 /// Looks at each byte and the one before it, and tells whether a pair is `wanted`.
@@ -115,7 +115,7 @@ struct Seen {
 /// A lane for each place in a group of bytes, so that a compiler sees that many can be done at once. What is left over
 /// behind the last whole group is looked at in a group that ends where the bytes end; seeing some twice does no harm.
 #[inline]
-fn look(bytes: &[u8], wanted: impl Fn(u8, u8) -> bool) -> Seen {
+pub(super) fn look(bytes: &[u8], wanted: impl Fn(u8, u8) -> bool) -> Seen {
     const LANES: usize = 64;
     let Some((&first, after)) = bytes.split_first() else {
         return Seen { found: false, eight_bit: false };
@@ -150,7 +150,7 @@ fn mask(condition: bool) -> u8 {
 }
 
 /// How many bytes are looked at before it is asked whether something was found.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// A bare CR or LF was found, and it was asked that such content be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,13 +323,13 @@ impl ContentEncoder {
 
 /// Whether half of a line end is to be added between two bytes.
 #[inline]
-fn adds(before: u8, byte: u8) -> bool {
+pub(super) fn adds(before: u8, byte: u8) -> bool {
     (before == b'\r') ^ (byte == b'\n')
 }
 
 /// Whether that or a dot is to be added between two bytes.
 #[inline]
-fn adds_dotted(before: u8, byte: u8) -> bool {
+pub(super) fn adds_dotted(before: u8, byte: u8) -> bool {
     adds(before, byte) | ((before == b'\n') & (byte == b'.'))
 }
 

@@ -14,6 +14,7 @@ mod command;
 mod command_length;
 mod command_parser;
 mod content;
+mod content_decoder;
 mod date_time;
 mod decimal;
 mod deliver_by;
@@ -46,6 +47,7 @@ pub use command::{Command, encode_auth, encode_bdat, encode_mail, encode_mail_de
 pub use command_length::{AUTH_LINE_LIMIT, COMMAND_LINE_LIMIT, mail_line_limit, rcpt_line_limit};
 pub use command_parser::CommandError;
 pub use content::{BareNewline, ContentEncoder, Framing, Inspection, Newlines, Piece};
+pub use content_decoder::{ContentDecoder, DecodedPiece, Stop};
 pub use date_time::DateTime;
 pub use deliver_by::{DeliverBy, DeliverByMode};
 pub use domain::Domain;
