@@ -96,7 +96,7 @@ SIGTERM and SIGINT end it: transactions that are under way come to their end, wi
 
 /// At the end of its help.
 pub(crate) const SINK_END: &str = "\
-Faults, each as often as it is asked for; :EVERY is every which time (default 1):
+Faults, each as often as it is given; :EVERY is every which time (default 1):
   refuse[@STAGE]          5yz (at rcpt)
   defer[@STAGE]           4yz (at rcpt)
   421[@STAGE]             421, and the connection closes (at mail)

@@ -66,7 +66,7 @@ pub(crate) struct SinkArguments {
     pub(crate) size: u64,
 
     /// How many recipients a message may have.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), help_heading = POLICY)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=999_999), help_heading = POLICY)]
     pub(crate) recipients: u32,
 
     /// How many connections there may be at a time.
