@@ -7,6 +7,8 @@
 mod bytes;
 pub mod connection;
 pub mod content;
+pub mod pair;
+pub mod receiver;
 pub mod reply;
 pub mod sasl;
 pub mod syntax;
@@ -21,6 +23,8 @@ pub const TARGETS: &[Target] = &[
     ("content", content::run),
     ("sasl", sasl::run),
     ("connection", connection::run),
+    ("receiver", receiver::run),
+    ("pair", pair::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

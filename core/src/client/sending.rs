@@ -116,10 +116,10 @@ impl Sender {
         self.queue.is_empty() && self.row.back().is_none_or(Transaction::is_said)
     }
 
-    /// Whether QUIT may go behind content whose reply has not come.
+    /// Whether QUIT may go behind content whose reply has not come. Not if recipients are left for another transaction.
     pub(super) fn may_quit_early(&self) -> bool {
-        self.level >= Pipelining::Session
-            && self.row.iter().all(|transaction| transaction.plan.framing == Framing::Dotted)
+        let is_last = |it: &Transaction| it.plan.framing == Framing::Dotted && !it.job.is_any(Standing::Later);
+        self.level >= Pipelining::Session && self.row.iter().all(is_last)
     }
 
     /// Whether the server takes no more transactions in this session (RFC 9422 §5.1).
