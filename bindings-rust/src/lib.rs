@@ -51,6 +51,7 @@ mod content;
 mod courier;
 mod flight;
 mod gather;
+mod leftover;
 #[cfg(feature = "lettre")]
 pub mod lettre;
 mod logging;
@@ -59,7 +60,6 @@ mod options;
 #[cfg(feature = "server")]
 pub mod server;
 mod server_info;
-mod server_url;
 mod session;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -43,8 +43,8 @@ catalogue! {
     /// The server said 421 and closes the connection.
     ReplyClosing = "reply.closing", "try again later";
 
-    /// Bytes that are no SMTP reply.
-    ProtocolMalformedReply = "protocol.malformed_reply", "check that the address and port are those of an SMTP server";
+    /// Bytes that are no reply.
+    ProtocolMalformedReply = "protocol.malformed_reply", "check that the address and port are those of a mail server";
     /// The lines of one reply have different codes.
     ProtocolMixedCodes = "protocol.mixed_codes", "report it to whoever runs the server";
     /// A reply came that no command had asked for.
@@ -131,6 +131,12 @@ catalogue! {
     DnsNoSuchHost = "dns.no_such_host", "check the spelling of the host name";
     /// The look-up failed for now.
     DnsTemporary = "dns.temporary", "try again later";
+    /// The domain says that it takes no mail (RFC 7505).
+    DnsNullMx = "dns.null_mx", "check the spelling of the address";
+    /// The mail would come back to ourselves.
+    DnsLoop = "dns.loop", "check the domain's MX records, and which names and addresses are said to be our own";
+    /// The domain names servers, and none of them can be reached by what it says of them.
+    DnsNoServer = "dns.no_server", "report it to whoever runs the domain";
 
     /// Not an address.
     AddressSyntax = "address.syntax", "check the spelling of the address";
@@ -165,11 +171,11 @@ catalogue! {
     MessageUnreadable = "message.unreadable", "check where the message comes from";
 
     /// A line of a reply is too long.
-    LimitReplyLine = "limit.reply_line", "check that the address and port are those of an SMTP server";
+    LimitReplyLine = "limit.reply_line", "check that the address and port are those of a mail server";
     /// A reply has too many lines.
-    LimitReplyLines = "limit.reply_lines", "check that the address and port are those of an SMTP server";
+    LimitReplyLines = "limit.reply_lines", "check that the address and port are those of a mail server";
     /// A reply is too large in all.
-    LimitReplyBytes = "limit.reply_bytes", "check that the address and port are those of an SMTP server";
+    LimitReplyBytes = "limit.reply_bytes", "check that the address and port are those of a mail server";
     /// A command line would be longer than the server has to take.
     LimitCommandLine = "limit.command_line", "use shorter parameters";
     /// The message has more recipients than the server takes, and can't be split.
@@ -213,10 +219,14 @@ pub enum Step {
     Greeting,
     /// EHLO, HELO or LHLO.
     Ehlo,
-    /// STARTTLS and the handshake.
+    /// CAPA (POP3).
+    Capa,
+    /// STARTTLS (POP3: STLS) and the handshake.
     StartTls,
-    /// AUTH.
+    /// AUTH; of POP3 also USER, PASS and APOP.
     Auth,
+    /// STAT (POP3).
+    Stat,
     /// MAIL FROM.
     Mail,
     /// RCPT TO.
@@ -243,8 +253,10 @@ impl fmt::Display for Step {
             Self::Connect => "connecting",
             Self::Greeting => "at the greeting",
             Self::Ehlo => "at EHLO",
+            Self::Capa => "at CAPA",
             Self::StartTls => "at STARTTLS",
             Self::Auth => "at AUTH",
+            Self::Stat => "at STAT",
             Self::Mail => "at MAIL",
             Self::Rcpt => "at RCPT",
             Self::Data => "at DATA",

@@ -28,9 +28,9 @@ use verdict::{Arrived, Verdict};
 
 /// The messages, with their names.
 const MESSAGES: [(&str, &[u8]); 3] = [
-    ("letter.eml", include_bytes!("../../../tests/messages/letter.eml")),
-    ("attachment.eml", include_bytes!("../../../tests/messages/attachment.eml")),
-    ("dots.eml", include_bytes!("../../../tests/messages/dots.eml")),
+    ("letter.eml", include_bytes!("../../messages/letter.eml")),
+    ("attachment.eml", include_bytes!("../../messages/attachment.eml")),
+    ("dots.eml", include_bytes!("../../messages/dots.eml")),
 ];
 
 const NAME: &str = "demo.example";

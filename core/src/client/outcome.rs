@@ -103,9 +103,24 @@ pub(super) enum Standing {
 }
 
 impl RecipientOutcome {
+    /// What became of a recipient that was sent to by other means than a [`Connection`](super::Connection).
+    pub fn new(state: State, reply: Option<Reply>, error: Option<Error>) -> Self {
+        Self::ended(state, reply, error.map(Arc::new))
+    }
+
     /// Nothing is known of it.
-    pub(super) const fn waiting() -> Self {
+    pub(crate) const fn waiting() -> Self {
         Self { state: State::Unknown, reply: None, cause: None, standing: Standing::Waiting }
+    }
+
+    /// This has become of it.
+    pub(crate) const fn ended(state: State, reply: Option<Reply>, cause: Option<Arc<Error>>) -> Self {
+        Self { state, reply, cause, standing: Standing::Ended }
+    }
+
+    /// Whether it has been tried, or has ended.
+    pub(crate) fn is_known(&self) -> bool {
+        self.standing == Standing::Ended
     }
 
     /// The server takes it.
@@ -116,7 +131,7 @@ impl RecipientOutcome {
 
     /// This is what became of it.
     pub(super) fn end(&mut self, state: State, reply: Option<Reply>, cause: Option<Arc<Error>>) {
-        *self = Self { state, reply, cause, standing: Standing::Ended };
+        *self = Self::ended(state, reply, cause);
     }
 
     /// Why it was not accepted.

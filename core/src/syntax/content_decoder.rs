@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::content::{BLOCK, adds, adds_dotted, look};
+use super::content::{adds, adds_dotted, find};
 use super::{Framing, Newlines};
 
 /// A piece of decoded content.
@@ -107,51 +107,44 @@ impl ContentDecoder {
         // The pieces up to `from` have been emitted; from there to `at` it is one piece.
         let (mut from, mut at, mut pieces) = (0_usize, 0_usize, 0);
         while pieces < most {
-            let Some(block) =
-                bytes.get(at..bytes.len().min(at.saturating_add(BLOCK))).filter(|block| !block.is_empty())
-            else {
+            at += self.pass(bytes.get(at..).unwrap_or_default());
+            let Some(&byte) = bytes.get(at) else {
                 break;
             };
-            if self.passes(block) {
-                at += block.len();
-                continue;
-            }
-            for &byte in block {
-                self.eight_bit |= !byte.is_ascii();
-                match self.step(byte) {
-                    Step::Keep => {}
-                    // The CR before came with bytes that are gone.
-                    Step::LineEnd if at == from => {
-                        emit(DecodedPiece::Added(b"\r\n"));
-                        from = at + 1;
-                        pieces += 1;
-                    }
-                    Step::LineEnd => {}
-                    Step::Skip => {
-                        emit_range(from..at, &mut emit);
-                        from = at + 1;
-                        pieces += 1;
-                    }
-                    Step::BareCr => {
-                        let added: &[u8] = if at == from { b"\r\n" } else { b"\n" };
-                        emit_range(from..at, &mut emit);
-                        emit(DecodedPiece::Added(added));
-                        from = at;
-                        pieces += 2;
-                    }
-                    Step::BareLf => {
-                        emit_range(from..at, &mut emit);
-                        emit(DecodedPiece::Added(b"\r"));
-                        from = at;
-                        pieces += 2;
-                    }
-                    Step::Stop(held, taken, stop) => {
-                        emit_range(from..at.saturating_sub(held).max(from), &mut emit);
-                        return (at + taken, stop);
-                    }
+            self.eight_bit |= !byte.is_ascii();
+            match self.step(byte) {
+                Step::Keep => {}
+                // The CR before came with bytes that are gone.
+                Step::LineEnd if at == from => {
+                    emit(DecodedPiece::Added(b"\r\n"));
+                    from = at + 1;
+                    pieces += 1;
                 }
-                at += 1;
+                Step::LineEnd => {}
+                Step::Skip => {
+                    emit_range(from..at, &mut emit);
+                    from = at + 1;
+                    pieces += 1;
+                }
+                Step::BareCr => {
+                    let added: &[u8] = if at == from { b"\r\n" } else { b"\n" };
+                    emit_range(from..at, &mut emit);
+                    emit(DecodedPiece::Added(added));
+                    from = at;
+                    pieces += 2;
+                }
+                Step::BareLf => {
+                    emit_range(from..at, &mut emit);
+                    emit(DecodedPiece::Added(b"\r"));
+                    from = at;
+                    pieces += 2;
+                }
+                Step::Stop(held, taken, stop) => {
+                    emit_range(from..at.saturating_sub(held).max(from), &mut emit);
+                    return (at + taken, stop);
+                }
             }
+            at += 1;
         }
         let held = usize::from(self.cr);
         emit_range(from..at.saturating_sub(held).max(from), &mut emit);
@@ -172,26 +165,22 @@ impl ContentDecoder {
         }
     }
 
-    /// Looks at a block without a branch. Where it is content as it is, it has been passed.
-    fn passes(&mut self, block: &[u8]) -> bool {
-        let Some((&first, &last)) = block.first().zip(block.last()) else {
-            return false;
-        };
+    /// Passes what is content as it is, many bytes at a time, and says how much that was.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
         let dotted = self.framing == Framing::Dotted;
-        let at_the_border = self.cr
-            || first == b'\n'
-            || dotted && (matches!(self.line, Line::Dot | Line::BareDot) || first == b'.' && self.line != Line::Text);
-        // A CR at the end is found byte by byte, so that what is held back is in one place only.
-        if at_the_border || last == b'\r' {
-            return false;
+        if self.cr || dotted && matches!(self.line, Line::Dot | Line::BareDot) {
+            return 0;
         }
-        let seen = if dotted { look(block, adds_dotted) } else { look(block, adds) };
-        if seen.found {
-            return false;
+        let before = if self.line == Line::Text { b' ' } else { b'\n' };
+        let found = if dotted { find(before, bytes, adds_dotted) } else { find(before, bytes, adds) };
+        let plain = bytes.get(..found.unwrap_or(bytes.len())).unwrap_or_default();
+        // What a CR is depends on what follows it.
+        let plain = plain.strip_suffix(b"\r").unwrap_or(plain);
+        if let Some(&last) = plain.last() {
+            self.eight_bit |= !plain.is_ascii();
+            self.line = if last == b'\n' { Line::Start } else { Line::Text };
         }
-        self.eight_bit |= seen.eight_bit;
-        self.line = if last == b'\n' { Line::Start } else { Line::Text };
-        true
+        plain.len()
     }
 
     /// Takes a byte. Behind a bare CR it is the first of a line: content, or another CR.

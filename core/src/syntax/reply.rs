@@ -185,7 +185,8 @@ fn pieces_of_line(mut line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn push_printable(line: &[u8], text: &mut String) {
+/// Appends `line`; what is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+pub(super) fn push_printable(line: &[u8], text: &mut String) {
     for chunk in line.utf8_chunks() {
         text.extend(chunk.valid().chars().map(|c| match c {
             '\t' => c,

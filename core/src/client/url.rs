@@ -3,43 +3,48 @@
 //! `scheme://[user[:password]@]host[:port]`, or `scheme:///path` for a Unix socket (RFC 3986 §3.2). There is no path behind
 //! a host, no query and no fragment. User, password and path are percent-decoded.
 
-use std::path::PathBuf;
+use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
 
-use okuru_core::sasl::Secret;
-use okuru_core::{Error, ErrorCode};
 use percent_encoding::percent_decode_str;
+
+use crate::error::{Error, ErrorCode};
+use crate::sasl::Secret;
 
 /// A URL, taken apart.
 #[derive(Clone, Debug)]
-pub(crate) struct Url {
+pub struct Url {
     /// In lower case.
-    pub(crate) scheme: String,
-    pub(crate) user: Option<String>,
-    pub(crate) password: Option<Secret>,
-    pub(crate) place: Place,
+    pub scheme: String,
+    /// Not empty.
+    pub user: Option<String>,
+    /// Not empty.
+    pub password: Option<Secret>,
+    /// Where it points to.
+    pub place: Place,
 }
 
 /// Where it points to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// A host by name or address, without brackets, and a port if there is one.
     Host(String, Option<u16>),
     /// The path of a Unix socket.
-    Path(PathBuf),
+    Path(String),
 }
 
 impl Url {
     /// Takes `url` apart. Nothing of it is repeated in the error, since it may hold a password.
-    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// `usage` if it is not of that form.
+    pub fn parse(url: &str) -> Result<Self, Error> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("is not of the form scheme://host"))?;
         if rest.starts_with('/') {
-            let path = PathBuf::from(decode(rest)?);
-            return Ok(Self {
-                scheme: scheme.to_ascii_lowercase(),
-                user: None,
-                password: None,
-                place: Place::Path(path),
-            });
+            let place = Place::Path(decode(rest)?);
+            return Ok(Self { scheme: scheme.to_ascii_lowercase(), user: None, password: None, place });
         }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
@@ -99,6 +104,7 @@ fn wrong(what: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString as _;
 
     fn host(host: &str, port: Option<u16>) -> Place {
         Place::Host(host.to_owned(), port)
