@@ -255,11 +255,8 @@ impl Courier {
                         continue;
                     }
                     let flushed = session.flush(transport, now);
-                    if flushed == Flushed::All {
-                        continue;
-                    }
-                    if !self.outcomes.is_empty() {
-                        self.told = self.outcomes.len();
+                    self.told = self.outcomes.len();
+                    if self.told > 0 || flushed == Flushed::All {
                         continue;
                     }
                     if session.asks_for_token() {

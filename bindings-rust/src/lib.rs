@@ -30,7 +30,7 @@
 //! # Features
 //!
 //! `tokio`, `blocking`, `rustls` and `tracing` are on unless switched off; at least one of the first two has to be. `lettre` adds that
-//! crate's transports.
+//! crate's transports, `server` the other end of the wire.
 
 #[cfg(not(any(feature = "blocking", feature = "tokio")))]
 compile_error!("okuru has two clients: choose the feature `blocking`, `tokio` or both");
@@ -40,6 +40,8 @@ compile_error!("okuru has two clients: choose the feature `blocking`, `tokio` or
 struct Readme;
 
 mod acknowledgement;
+#[cfg(feature = "tokio")]
+mod alarm;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "blocking")]
@@ -55,6 +57,8 @@ pub mod lettre;
 mod logging;
 mod message;
 mod options;
+#[cfg(feature = "server")]
+pub mod server;
 mod server_info;
 mod session;
 #[cfg(feature = "rustls")]

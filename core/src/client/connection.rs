@@ -268,17 +268,18 @@ impl Connection {
     /// Nothing is at hand: says what may be said now.
     #[inline(never)]
     fn think(&mut self, now: Duration) -> Output {
-        loop {
-            if let Phase::Closed(closed) = &self.phase {
-                return Output::Closed(closed.clone());
-            }
-            let said = self.say(now);
+        let mut said = true;
+        // What can go in one write does not go in two.
+        while said {
+            said = self.say(now);
             if let Some(output) = self.wire.next_output() {
                 return output;
             }
-            if !said {
-                return self.wait(now);
-            }
+        }
+        match (self.wire.take_unsent(), &self.phase) {
+            (Some(write), _) => write,
+            (None, Phase::Closed(closed)) => Output::Closed(closed.clone()),
+            (None, _) => self.wait(now),
         }
     }
 

@@ -119,11 +119,9 @@ impl Sender {
         self.queue.is_empty() && self.row.back().is_none_or(Transaction::is_said)
     }
 
-    /// Whether QUIT may go behind content whose reply has not come.
+    /// Whether QUIT may go behind content whose reply has not come. Not if recipients are left for another transaction.
     pub(super) fn may_quit_early(&self) -> bool {
-        let is_last = |transaction: &Transaction| {
-            transaction.plan.framing == Framing::Dotted && !transaction.job.is_any(Standing::Later)
-        };
+        let is_last = |it: &Transaction| it.plan.framing == Framing::Dotted && !it.job.is_any(Standing::Later);
         self.level >= Pipelining::Session && self.row.iter().all(is_last)
     }
 

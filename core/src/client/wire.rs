@@ -151,8 +151,14 @@ impl Wire {
         self.output(output);
     }
 
+    /// What the host is to do next; [`take_unsent`](Self::take_unsent) comes behind it.
     pub(super) fn next_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front().or_else(|| self.take_unsent())
+        self.outputs.pop_front()
+    }
+
+    /// What has been said last and is to be written, if there is anything.
+    pub(super) fn take_unsent(&mut self) -> Option<Output> {
+        (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
     /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.
@@ -279,10 +285,6 @@ impl Wire {
             self.outputs.push_back(write);
         }
         self.outputs.push_back(output);
-    }
-
-    fn take_unsent(&mut self) -> Option<Output> {
-        (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
     /// To be called where no reply becomes due.

@@ -1,10 +1,14 @@
 //! Where messages go and when: above the machines that hold one connection each.
 //!
-//! - [`mailer`]: messages in, outcomes out: what a host drives
-//! - [`dispatcher`]: which connection to open, which message goes on which, when one is tried again
-//! - [`route`]: from a recipient's domain to the servers to try
+//! - [`Mailer`]: messages in, outcomes out: what a host drives
+//! - [`Dispatcher`]: which connection to open, which message goes on which, when one is tried again
+//! - [`Route`]: from a recipient's domain to the servers to try
+//! - [`dsn`]: what is said to the sender of a message that did not arrive
 
+#[cfg(test)]
+mod dialogue;
 pub mod dispatcher;
+pub mod dsn;
 pub mod mailer;
 pub mod route;
 

@@ -168,8 +168,8 @@ impl Session {
         is_coming
     }
 
-    /// The server is being stopped: ends the session by 421 as soon as nothing is under way. Content that comes is still taken,
-    /// and what the host is asked still answered.
+    /// The server is being stopped: ends the session by 421 as soon as nothing is under way. A message that has a recipient is
+    /// still taken, and what the host is asked still answered.
     pub fn stop(&mut self) {
         self.is_stopping = true;
     }
@@ -352,7 +352,8 @@ impl Session {
 
     /// Whether nothing is under way that was promised or may yet be.
     fn is_quiet(&self) -> bool {
-        let takes_content = self.transaction.as_ref().is_some_and(|it| it.incoming.is_some());
+        // With BDAT the content may be on its way as soon as there is a recipient.
+        let takes_content = self.transaction.as_ref().is_some_and(|it| it.recipients() > 0);
         self.pending.is_empty()
             && !takes_content
             && matches!(self.phase, Phase::Commands | Phase::Refused | Phase::Auth(_))

@@ -36,12 +36,14 @@ pub struct Inspection {
 impl Inspection {
     /// Looks at a whole content.
     pub fn of(content: &[u8]) -> Self {
-        let found = is_any(content, adds_dotted) || content.last() == Some(&b'\r');
-        let eight_bit = !content.is_ascii();
+        // Nearly all content is plain, and this one look is all that it gets.
+        let is_special = |before, byte: u8| adds_dotted(before, byte) | !byte.is_ascii();
+        let special = is_any(content, is_special) || content.last() == Some(&b'\r');
+        let eight_bit = special && !content.is_ascii();
         Self {
             size: content.len() as u64,
-            bare_newlines: if found { count_bare_newlines(content) } else { 0 },
-            dotted: found && is_any(content, begins_with_dot),
+            bare_newlines: if special { count_bare_newlines(content) } else { 0 },
+            dotted: special && is_any(content, begins_with_dot),
             terminated: content.is_empty() || content.ends_with(b"\r\n"),
             eight_bit,
             header_utf8: eight_bit && is_utf8_beyond_ascii(Header::of(content).as_bytes()),

@@ -138,7 +138,7 @@ impl Dispatcher {
         };
         let idle = match probing {
             Some(session) => self.sessions.get(session).and_then(|it| match it.stage {
-                Stage::Idle { since } => Some((since, session)),
+                Stage::Idle { since, .. } => Some((since, session)),
                 _ => None,
             }),
             None => host.idle.last().copied(),
@@ -162,12 +162,14 @@ impl Dispatcher {
         // Enough to find one; each wants a message all the same.
         let wanting: Vec<_> = place.wanting.iter().copied().take(8).collect();
         let mut is_free = |session: &Key<Session>| {
-            let Some(key) = self.sessions.get(*session).map(|session| session.host).filter(|key| among.contains(key))
-            else {
+            let Some(it) = self.sessions.get(*session).filter(|it| !self.has_had_its_time(now, it)) else {
                 return false;
             };
+            let key = it.host;
             let host = self.hosts.get_mut(key);
-            host.is_some_and(|host| host.waiters.is_empty() && host.health == Health::Good && host.next(now) <= now)
+            among.contains(&key)
+                && host
+                    .is_some_and(|host| host.waiters.is_empty() && host.health == Health::Good && host.next(now) <= now)
         };
         wanting.into_iter().find(|session| is_free(session))
     }

@@ -75,8 +75,8 @@ pub(super) enum Routing {
 pub(super) enum Turn {
     /// It has nothing to send.
     Idle,
-    /// It is in the ring; what woke it may wake another afterwards.
-    Ring { woken_by: Option<Resource> },
+    /// It is in the ring; what woke it may wake another afterwards. Should it have to wait again, it has its old places.
+    Ring { woken_by: Option<Resource>, before: Vec<(Resource, u64)> },
     /// It waits for any of these, or for something that is its own.
     Blocked { at: Vec<(Resource, u64)> },
 }

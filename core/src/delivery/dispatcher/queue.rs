@@ -8,7 +8,7 @@ use super::alarms::Alarm;
 use super::books::{Delivery, Held, Whereabouts};
 use super::machine::Dispatcher;
 use super::output::Event;
-use super::place::Place;
+use super::place::{Place, Turn};
 use super::slab::Key;
 use crate::client::{RecipientOutcome, State};
 use crate::error::Error;
@@ -71,8 +71,12 @@ impl Dispatcher {
             End::Front => place.queue.push_front(key),
             End::Back => place.queue.push_back(key),
         }
+        // One more at the back does not help who waits for others already.
+        let waits = matches!(&place.turn, Turn::Blocked { at } if !at.is_empty()) && end == End::Back;
         self.count_queued(place_key, 1);
-        self.wake(place_key);
+        if !waits {
+            self.wake(place_key);
+        }
     }
 
     /// Takes the first of a destination.

@@ -15,6 +15,8 @@ pub(super) struct Session {
     pub(super) host: Key<Host>,
     pub(super) stage: Stage,
     pub(super) opened: Duration,
+    /// When it was given its first message.
+    pub(super) begun: Option<Duration>,
     pub(super) without_tls: bool,
     /// How many messages it may still be given.
     pub(super) left: u32,
@@ -28,8 +30,8 @@ pub(super) struct Session {
 pub(super) enum Stage {
     /// It is being opened, or checked, on behalf of a destination.
     Coming { to: Key<Place>, is_check: bool, since: Duration },
-    /// Nothing is in flight.
-    Idle { since: Duration },
+    /// Nothing is in flight. This destination had it last.
+    Idle { since: Duration, of: Key<Place> },
     /// Messages of this destination are in flight.
     Busy { of: Key<Place>, deliveries: BTreeSet<Key<Delivery>>, wants_more: bool },
     /// It was told to close.

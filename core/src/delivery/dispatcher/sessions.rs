@@ -18,6 +18,8 @@ use crate::syntax::Capabilities;
 
 /// For how long a host is not asked for TLS, once that has failed and is not required.
 const PLAIN_TIME: Duration = Duration::from_secs(60 * 60);
+/// For how long a session is used while others wait for a connection.
+const TIME_SLICE: Duration = Duration::from_secs(5);
 /// What is closed sooner has not been closed for being idle.
 const IDLE_AT_ALL: Duration = Duration::from_secs(1);
 
@@ -109,7 +111,7 @@ impl Dispatcher {
                 self.closing = self.closing.saturating_sub(1);
                 None
             }
-            Stage::Idle { since } => {
+            Stage::Idle { since, .. } => {
                 self.closed_idle(now, it.host, since, failure);
                 None
             }
@@ -200,7 +202,7 @@ impl Dispatcher {
             return;
         };
         let host_key = it.host;
-        it.stage = Stage::Idle { since: now };
+        it.stage = Stage::Idle { since: now, of: place };
         if let Some(host) = self.hosts.get_mut(host_key) {
             host.idle.insert((now, key));
             self.idle.insert((now, key));
@@ -216,12 +218,26 @@ impl Dispatcher {
         }
         self.wake(place);
         self.nudge(now, Resource::Host(host_key), Reason::New);
-        let is_wanted_here = self.places.get(place).is_some_and(|place| place.queued > 0)
-            || self.hosts.get(host_key).is_some_and(|host| !host.waiters.is_empty());
-        if !is_wanted_here && !self.for_connection.is_empty() {
+        if self.gives_way(now, key, place) {
             self.close(key);
         }
         self.forget_place(now, place);
+    }
+
+    /// Whether a session is to be closed since others wait for a connection more in all: nobody has use for it, or it has
+    /// been used for long enough. A slow server has its time like any other, not its number of messages.
+    fn gives_way(&self, now: Duration, key: Key<Session>, place: Key<Place>) -> bool {
+        let Some(it) = self.sessions.get(key).filter(|_| !self.for_connection.is_empty()) else {
+            return false;
+        };
+        let is_wanted = self.places.get(place).is_some_and(|place| place.queued > 0)
+            || self.hosts.get(it.host).is_some_and(|host| !host.waiters.is_empty());
+        !is_wanted || self.has_had_its_time(now, it)
+    }
+
+    /// Whether a session has been used for so long that it gives way to others.
+    pub(super) fn has_had_its_time(&self, now: Duration, it: &Session) -> bool {
+        !self.for_connection.is_empty() && it.begun.is_some_and(|begun| now.saturating_sub(begun) >= TIME_SLICE)
     }
 
     /// Takes a session out of those that have nothing to do.
@@ -229,7 +245,7 @@ impl Dispatcher {
         let Some(it) = self.sessions.get_mut(key) else {
             return;
         };
-        let Stage::Idle { since } = it.stage else {
+        let Stage::Idle { since, .. } = it.stage else {
             return;
         };
         self.idle.remove(&(since, key));

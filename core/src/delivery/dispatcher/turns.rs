@@ -42,21 +42,21 @@ impl Dispatcher {
         let Some(place) = self.places.get_mut(key) else {
             return true;
         };
-        let Turn::Ring { woken_by } = core::mem::replace(&mut place.turn, Turn::Idle) else {
+        let Turn::Ring { woken_by, before } = core::mem::replace(&mut place.turn, Turn::Idle) else {
             return true;
         };
         let next = if self.phase == Phase::Stopping { Next::Nothing } else { self.turn(now, key) };
         let turn = match next {
             Next::Again => {
                 self.ring.push_back(key);
-                Turn::Ring { woken_by: None }
+                Turn::Ring { woken_by: None, before: Vec::new() }
             }
             Next::Paused => {
                 self.paused.push_back(key);
-                Turn::Ring { woken_by: None }
+                Turn::Ring { woken_by: None, before }
             }
             Next::Blocked(resources) => {
-                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key));
+                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key, &before));
                 Turn::Blocked { at: tickets.collect() }
             }
             Next::Nothing => Turn::Idle,
@@ -84,10 +84,18 @@ impl Dispatcher {
         is_open
     }
 
-    fn queue_up(&mut self, resource: Resource, key: Key<Place>) -> Option<(Resource, u64)> {
-        let ticket = match resource {
-            Resource::Host(host) => self.hosts.get_mut(host)?.waiters.add(key),
-            Resource::Connection => self.for_connection.add(key),
+    fn queue_up(&mut self, resource: Resource, key: Key<Place>, before: &[(Resource, u64)]) -> Option<(Resource, u64)> {
+        let waiters = match resource {
+            Resource::Host(host) => &mut self.hosts.get_mut(host)?.waiters,
+            Resource::Connection => &mut self.for_connection,
+        };
+        let old = before.iter().find(|(other, _)| *other == resource).map(|(_, ticket)| *ticket);
+        let ticket = match old {
+            Some(ticket) => {
+                waiters.add_again(ticket, key);
+                ticket
+            }
+            None => waiters.add(key),
         };
         Some((resource, ticket))
     }
@@ -106,9 +114,11 @@ impl Dispatcher {
             Turn::Idle | Turn::Ring { .. } => return,
             Turn::Blocked { at } => core::mem::take(at),
         };
-        place.turn = Turn::Ring { woken_by };
-        self.ring.push_back(key);
         self.leave(&tickets);
+        if let Some(place) = self.places.get_mut(key) {
+            place.turn = Turn::Ring { woken_by, before: tickets };
+            self.ring.push_back(key);
+        }
     }
 
     /// Takes back what a destination waits for.
@@ -253,6 +263,7 @@ impl Dispatcher {
             host: to,
             stage: Stage::Coming { to: key, is_check: false, since: now },
             opened: now,
+            begun: None,
             without_tls,
             left: 0,
             is_proven: false,
@@ -279,9 +290,13 @@ impl Dispatcher {
 
     /// All connections are in use: an idle one at another host has to go.
     fn make_room(&mut self, wanted: Key<Host>) -> Next {
-        if self.closing <= self.for_connection.len()
-            && let Some((_, oldest)) = self.idle.first().copied()
-        {
+        // The oldest ones are those for which nobody has use. One that is wanted must not go before it was used.
+        let is_unwanted = |key: &Key<Session>| match self.sessions.get(*key).map(|session| &session.stage) {
+            Some(Stage::Idle { of, .. }) => self.places.get(*of).is_none_or(|place| place.queued == 0),
+            _ => false,
+        };
+        let oldest = self.idle.iter().take(8).map(|(_, key)| *key).find(is_unwanted);
+        if let Some(oldest) = oldest.filter(|_| self.closing <= self.for_connection.len()) {
             self.close(oldest);
         }
         Next::Blocked(vec![Resource::Connection, Resource::Host(wanted)])
@@ -291,7 +306,7 @@ impl Dispatcher {
         self.not_idle(session);
         if let Some(it) = self.sessions.get_mut(session) {
             let since = match it.stage {
-                Stage::Idle { since } => since,
+                Stage::Idle { since, .. } => since,
                 _ => now,
             };
             it.stage = Stage::Coming { to: key, is_check: true, since };
@@ -324,13 +339,14 @@ impl Dispatcher {
                 place.wanting.remove(&session);
             }
             stage => {
-                if let Stage::Idle { since } = stage {
+                if let Stage::Idle { since, .. } = stage {
                     it.is_proven |= now.saturating_sub(*since) >= PROOF;
                 }
                 *stage = Stage::Busy { of: key, deliveries: [delivery].into(), wants_more: false };
                 place.connections += 1;
             }
         }
+        it.begun.get_or_insert(now);
         it.left = it.left.saturating_sub(1);
         place.pace.take(now, 1);
         self.pace.take(now, 1);

@@ -31,6 +31,11 @@ impl Waiters {
         ticket
     }
 
+    /// Puts one back where it was.
+    pub(super) fn add_again(&mut self, ticket: u64, place: Key<Place>) {
+        self.places.insert(ticket, place);
+    }
+
     pub(super) fn remove(&mut self, ticket: u64) {
         self.places.remove(&ticket);
     }

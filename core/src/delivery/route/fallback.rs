@@ -93,54 +93,13 @@ fn is_about_the_message(reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
-    use core::time::Duration;
 
     use super::*;
-    use crate::client::{Body, Config, Connection, Envelope, Event, Message, Output, Tls};
-    use crate::syntax::{ForwardPath, Inspection};
-
-    const CONTENT: &[u8] = b"hi\r\n";
-
-    /// What becomes of a message to two recipients where the server says this, block by block, and then the connection fails.
-    fn outcome(replies: &[&str], error: Option<Error>) -> Outcome {
-        let path = |text: &str| text.parse::<ForwardPath>().unwrap().into();
-        let envelope = Envelope {
-            reverse_path: "<a@a.test>".parse().unwrap(),
-            parameters: crate::syntax::MailParameters::default(),
-            recipients: [path("<b@b.test>"), path("<c@b.test>")].into(),
-        };
-        let config = Config { tls: Tls::None, ..Config::new("b.test", "a.test".parse().unwrap()) };
-        let mut connection = Connection::new(config);
-        connection.submit(Message::new(envelope, Body::Whole(Inspection::of(CONTENT))));
-        let (mut replies, mut error) = (replies.iter(), error);
-        loop {
-            match connection.poll(Duration::ZERO) {
-                Output::Event(Event::Finished(outcome)) => return outcome,
-                Output::ReadBody { message, offset } => {
-                    connection.content(Duration::ZERO, message, &CONTENT[offset as usize..]);
-                }
-                Output::Wait { .. } => {
-                    connection.written(Duration::ZERO, u64::MAX);
-                    match (replies.next(), error.take()) {
-                        (Some(reply), kept) => {
-                            error = kept;
-                            connection.receive(Duration::ZERO, reply.as_bytes());
-                        }
-                        (None, Some(error)) => connection.failed(error),
-                        (None, None) => connection.receive_eof(Duration::ZERO),
-                    }
-                }
-                Output::Closed(_) => panic!("no outcome"),
-                _ => {}
-            }
-        }
-    }
+    use crate::delivery::dialogue::{HELLO, outcome};
 
     fn both(outcome: &Outcome) -> Vec<bool> {
         (0..2).map(|recipient| relay_may_take(outcome, recipient)).collect()
     }
-
-    const HELLO: [&str; 2] = ["220 hi\r\n", "250-hi\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n"];
 
     #[test]
     fn known_answers() {

@@ -1,0 +1,207 @@
+//! Many messages to many servers, in virtual time: servers that defer, stall, greylist, die and come back.
+//!
+//! Each run prints its seed; `OKURU_SEED=n` runs that one again.
+
+mod books;
+mod random;
+mod server;
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use okuru_core::client::{MessageId, State};
+use okuru_core::delivery::Dispatcher;
+use okuru_core::delivery::dispatcher::{
+    Backoff, Capacity, Config, Destination, Group, HostPolicy, Parcel, Quota, Rate, Retry, Target, Way,
+};
+
+use books::check_rate;
+use random::Random;
+use server::{Nature, Server};
+use world::World;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How large a run is.
+#[derive(Clone, Copy)]
+struct Size {
+    messages: u64,
+    domains: u64,
+}
+
+#[test]
+fn a_hundred_thousand_messages_to_a_thousand_domains() {
+    for seed in seeds(1) {
+        run(seed, Size { messages: 100_000, domains: 1000 }, false);
+    }
+}
+
+#[test]
+fn many_small_worlds() {
+    for seed in seeds(40) {
+        run(seed, Size { messages: 1000, domains: 25 }, seed % 4 == 0);
+    }
+}
+
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let given = std::env::var("OKURU_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.map_or(1..count + 1, |seed: u64| seed..seed + 1)
+}
+
+fn config(allows_duplicates: bool) -> Config {
+    Config {
+        quota: Quota { connections: 150, rates: vec![Rate { burst: 20, ..Rate::per_second(400) }], warm_up: None },
+        host: HostPolicy {
+            quota: Quota { connections: 8, rates: vec![Rate { burst: 40, ..Rate::per_minute(1200) }], warm_up: None },
+            messages_per_connection: 50,
+            idle: SECOND * 30,
+            ..HostPolicy::default()
+        },
+        destination: Quota { connections: 4, rates: vec![Rate { burst: 10, ..Rate::per_minute(900) }], warm_up: None },
+        retry: Some(Retry {
+            backoff: Backoff { first: SECOND * 330, most: SECOND * 3600, jitter: 20 },
+            tries: 12,
+            within: SECOND * 3600 * 12,
+            duplicates_are_acceptable: allows_duplicates,
+        }),
+        capacity: Capacity { ready: 5000, ready_per_destination: 100, deliveries: 40_000, destinations: 10_000 },
+        route_age: None,
+    }
+}
+
+/// The hosts of each domain. Some big ones are shared by many.
+fn hosts_of(domain: u64, random: &mut Random) -> Vec<Target> {
+    let count = 1 + random.below(3);
+    (0..count)
+        .map(|index| {
+            let host = match random.per_cent(20) {
+                true => format!("big{}", random.below(5)),
+                false => format!("mx{index}.d{domain}"),
+            };
+            Target { priority: random.below(2) as u16, weight: 1 + random.below(3) as u16, ..Target::new(host) }
+        })
+        .collect()
+}
+
+fn run(seed: u64, size: Size, allows_duplicates: bool) {
+    println!("OKURU_SEED={seed}: {} messages, {} domains", size.messages, size.domains);
+    let mut random = Random::new(seed);
+    let mut servers = BTreeMap::new();
+    let destinations: Vec<_> = (0..size.domains)
+        .map(|domain| {
+            let mut targets = hosts_of(domain, &mut random);
+            targets.sort_by(|one, other| one.host.cmp(&other.host));
+            targets.dedup_by(|one, other| one.host == other.host);
+            for target in &targets {
+                let host = target.host.to_string();
+                let is_big = host.starts_with("big");
+                let nature = match is_big {
+                    true => Nature { pace: 10, ..Nature::default() },
+                    false => Nature::draw(&mut random),
+                };
+                servers.entry(host).or_insert_with(|| Server::new(nature));
+            }
+            Arc::new(Destination { name: format!("d{domain}").into(), targets, fallback: None })
+        })
+        .collect();
+    let config = config(allows_duplicates);
+    let mut world = World::new(Dispatcher::new(config.clone(), seed), servers, random);
+    world.books.allows_duplicates = allows_duplicates;
+    let mut submitted = BTreeMap::new();
+    let mut most_held = 0;
+    loop {
+        while (submitted.len() as u64) < size.messages && world.dispatcher.wants_message() {
+            let id = submitted.len() as u64;
+            submitted.insert(id, world.now);
+            submit(&mut world, id, &destinations);
+        }
+        if submitted.len() as u64 == size.messages {
+            world.dispatcher.finish();
+        }
+        world.drain();
+        let metrics = world.dispatcher.metrics();
+        most_held = most_held.max(metrics.queued + metrics.in_flight + metrics.deferred);
+        if world.is_done {
+            break;
+        }
+        assert!(world.outputs < size.messages * 100, "at {:?} it is busy without getting on: {metrics:?}", world.now);
+        // A user changes his mind.
+        if world.random.below(2000) == 0 {
+            let id = world.random.below(size.messages);
+            world.dispatcher.cancel(world.now, MessageId(id));
+        } else {
+            assert!(world.step(), "nothing will ever happen, and messages are left: {metrics:?}");
+        }
+    }
+    world.books.check_outcomes(size.messages);
+    assert!(world.sessions.is_empty(), "all sessions are closed");
+    assert!(most_held <= config.capacity.deliveries + 2, "{most_held} deliveries held");
+    check_rates(&world, &config);
+    check_fairness(&world, &submitted, &destinations);
+    let metrics = world.dispatcher.metrics();
+    let count = |state| world.books.outcomes.values().flatten().filter(|it| **it == state).count() as u64;
+    assert_eq!(metrics.totals.accepted, count(State::Accepted));
+    assert_eq!((metrics.messages, metrics.queued, metrics.in_flight, metrics.deferred), (0, 0, 0, 0));
+    assert!(metrics.totals.accepted > size.messages / 2, "{metrics:?}");
+    println!("  {:?} virtual, {} steps, {metrics:?}", world.now, world.outputs);
+}
+
+fn submit(world: &mut World, id: u64, destinations: &[Arc<Destination>]) {
+    let count = destinations.len() as u64;
+    // Some domains have more than their share.
+    let draw = |random: &mut Random| match random.per_cent(30) {
+        true => random.below(5.min(count)),
+        false => random.below(count),
+    };
+    let first = draw(&mut world.random);
+    let mut domains = vec![first; 1 + world.random.below(3) as usize];
+    if world.random.per_cent(10) {
+        domains.push(draw(&mut world.random));
+    }
+    let mut groups: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    for (domain, recipient) in domains.iter().zip(0..) {
+        groups.entry(*domain).or_default().push(recipient);
+        world.domains.insert((id, recipient), format!("d{domain}"));
+    }
+    let groups = groups
+        .into_iter()
+        .map(|(domain, recipients)| Group { recipients, way: Way::To(Arc::clone(&destinations[domain as usize])) });
+    let parcel =
+        Parcel { id: MessageId(id), envelope: world.envelope(domains.len()), groups: groups.collect(), deadline: None };
+    world.dispatcher.submit(world.now, parcel).unwrap();
+}
+
+fn check_rates(world: &World, config: &Config) {
+    check_rate(&world.books.sends, config.quota.rates[0], "all");
+    for (host, sends) in &world.books.sends_by_host {
+        check_rate(sends, config.host.quota.rates[0], host);
+    }
+    for (domain, sends) in &world.books.sends_by_domain {
+        check_rate(sends, config.destination.rates[0], domain);
+    }
+    assert!(world.most_sessions <= config.quota.connections as usize, "{} connections", world.most_sessions);
+    for (host, most) in &world.most_sessions_by_host {
+        assert!(*most <= config.host.quota.connections, "{most} connections to {host}");
+    }
+}
+
+/// Where all hosts of a domain are in order, and it has no more than its share, nothing waits for long.
+fn check_fairness(world: &World, submitted: &BTreeMap<u64, Duration>, destinations: &[Arc<Destination>]) {
+    let is_fine = |destination: &Destination| {
+        destination.targets.iter().all(|target| world.servers[&*target.host].nature.is_healthy())
+    };
+    let fine: BTreeMap<_, _> = destinations.iter().map(|it| (it.name.to_string(), is_fine(it))).collect();
+    let mut longest = Duration::ZERO;
+    let mut looked_at = 0;
+    for ((message, domain), sent) in &world.first_sends {
+        let is_small = domain[1..].parse::<u64>().unwrap() >= 5;
+        if fine[domain] && is_small {
+            looked_at += 1;
+            longest = longest.max(*sent - submitted[message]);
+        }
+    }
+    println!("  {looked_at} messages of small domains in order: the longest wait was {longest:?}");
+    assert!(looked_at > 0);
+}
