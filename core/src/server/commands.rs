@@ -18,8 +18,9 @@ use super::transaction::Transaction;
 use super::words::{
     AUTHENTICATE_FIRST, BARE_LINE_END, CANNOT_VERIFY, ENCRYPT_FIRST, FOREIGN, GO_AHEAD, GO_AHEAD_WITH_TLS, GOODBYE,
     HELP, LINE_TOO_LONG, NO_EXPANSION, NO_RECIPIENTS, NOT_ITS_TURN, NOT_THERE, OK, OUT_OF_SEQUENCE, RECIPIENT_OK,
-    RELAYING_DENIED, SAY_HELLO_FIRST, SAY_LHLO_FIRST, SAY_QUIT, SENDER_OK, Saying, TOO_MANY_DOMAINS, TOO_MANY_ERRORS,
-    TOO_MANY_MESSAGES, TOO_MANY_RECIPIENTS, TOO_MUCH_IDLING, TOO_MUCH_REFUSED, Words,
+    RELAYING_DENIED, SAY_HELLO_FIRST, SAY_LHLO_FIRST, SAY_QUIT, SENDER_OK, Saying, THIS_IS_LMTP, THIS_IS_SMTP,
+    TOO_MANY_DOMAINS, TOO_MANY_ERRORS, TOO_MANY_MESSAGES, TOO_MANY_RECIPIENTS, TOO_MUCH_IDLING, TOO_MUCH_REFUSED,
+    Words,
 };
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
@@ -217,8 +218,8 @@ impl Session {
     fn says_hello(&mut self, command: HelloCommand, name: EhloName) {
         let is_lmtp = self.config.protocol == Protocol::Lmtp;
         if is_lmtp != (command == HelloCommand::Lhlo) {
-            let words = if is_lmtp { SAY_LHLO_FIRST } else { SAY_HELLO_FIRST };
-            return self.bad_command(words);
+            // RFC 2033 §4.1 recommends 500.
+            return self.bad_command(if is_lmtp { THIS_IS_LMTP } else { THIS_IS_SMTP });
         }
         // RFC 5321 §4.1.4: it is a RSET as well.
         self.reset();
@@ -244,8 +245,12 @@ impl Session {
 
     /// What is offered at this moment.
     pub(super) fn offered(&self) -> Offer {
-        let extended = self.hello.as_ref().is_some_and(|hello| hello.command != HelloCommand::Helo);
-        self.config.offer.at_this_moment(extended, self.tls.is_some())
+        self.config.offer.at_this_moment(self.is_extended(), self.tls.is_some())
+    }
+
+    /// Whether the client may use extensions.
+    pub(super) fn is_extended(&self) -> bool {
+        self.hello.as_ref().is_some_and(|hello| hello.command != HelloCommand::Helo)
     }
 
     fn starttls(&mut self) {
@@ -279,7 +284,7 @@ impl Session {
             return self.bad_command(OUT_OF_SEQUENCE);
         }
         let offered = self.offered();
-        let auth = offered != Offer::nothing() && self.config.authentication.is_some();
+        let auth = self.is_extended() && self.config.authentication.is_some();
         if let Err(words) = offered.check_mail(&path, &parameters, auth, self.config.bounds.message) {
             return self.refuse_path(words);
         }
