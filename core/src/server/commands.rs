@@ -221,8 +221,6 @@ impl Session {
             // RFC 2033 §4.1 recommends 500.
             return self.bad_command(if is_lmtp { THIS_IS_LMTP } else { THIS_IS_SMTP });
         }
-        // RFC 5321 §4.1.4: it is a RSET as well.
-        self.reset();
         let hello = Hello { command, name };
         if self.config.asks.hello {
             self.ask(Asked::Hello(hello.clone()), Question::Hello(hello));
@@ -231,8 +229,9 @@ impl Session {
         }
     }
 
-    /// The client may go on.
+    /// The client may go on. RFC 5321 §4.1.4: this is a RSET as well, but for a hello that is refused nothing changes.
     pub(super) fn welcome(&mut self, hello: Hello) {
+        self.reset();
         self.wire.event(super::output::Event::Hello(hello.clone()));
         let command = hello.command;
         self.hello = Some(hello);

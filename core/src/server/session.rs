@@ -393,3 +393,21 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_idles_is_small() {
+        let config = Arc::new(Config::new("mx.example".parse().unwrap()));
+        let seed = Seed { random: [0; 32], unix_time: 0 };
+        let mut session = Session::new(config, Peer::default(), seed);
+        let now = Duration::ZERO;
+        while !matches!(session.poll(now), Output::Wait { .. }) {}
+        assert_eq!(session.receive(now, b"EHLO client.example\r\n"), 21);
+        while !matches!(session.poll(now), Output::Wait { .. }) {}
+        // What it holds besides: the room for a line, and the client's name.
+        assert!(size_of::<Session>() < 2048, "{} octets", size_of::<Session>());
+    }
+}
