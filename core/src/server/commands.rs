@@ -58,7 +58,8 @@ impl Session {
     /// Whether there is a line that must not be dealt with before the host has answered.
     ///
     /// Recipients can be asked about together, and the next message can begin while the one before is being stored; nothing
-    /// else goes on before it is known what became of what was said before.
+    /// else goes on before it is known what became of what was said before. DATA does not either: its 354 would keep its
+    /// place behind that, and content could come before it was said.
     pub(super) fn line_waits(&self) -> bool {
         if self.pending.is_empty() || !self.line.is_whole() {
             return false;
@@ -67,7 +68,7 @@ impl Session {
         let is_one_of = |verbs: &[&[u8]]| verbs.iter().any(|it| it.eq_ignore_ascii_case(verb));
         if is_one_of(&[b"RCPT"]) {
             false
-        } else if is_one_of(&[b"MAIL", b"RSET", b"DATA", b"BDAT"]) {
+        } else if is_one_of(&[b"MAIL", b"RSET", b"BDAT"]) {
             self.pending.iter().any(|pending| matches!(pending.asked, Asked::ForwardPath))
         } else {
             true
