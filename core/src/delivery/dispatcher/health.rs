@@ -9,7 +9,6 @@ use super::host::{Health, Host};
 use super::machine::Dispatcher;
 use super::output::Event;
 use super::slab::Key;
-use super::turns::Reason;
 use super::waiters::Resource;
 use crate::client::Failure;
 
@@ -51,7 +50,7 @@ impl Dispatcher {
         host.failures = 0;
         let name = Arc::clone(&host.name);
         self.tell(Event::Recovered { host: name });
-        self.nudge(now, Resource::Host(key), Reason::New);
+        self.nudge(now, Resource::Host(key));
     }
 
     /// A host has said that it is too much, about something begun at `begun`.
