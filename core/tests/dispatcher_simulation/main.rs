@@ -187,10 +187,13 @@ fn check_rates(world: &World, config: &Config) {
     }
 }
 
-/// Where all hosts of a domain are in order, and it has no more than its share, nothing waits for long.
+/// Where all hosts of a domain are in order and its own, and it has no more than its share, nothing waits for long, though
+/// slow servers would take all connections for hours.
 fn check_fairness(world: &World, submitted: &BTreeMap<u64, Duration>, destinations: &[Arc<Destination>]) {
     let is_fine = |destination: &Destination| {
-        destination.targets.iter().all(|target| world.servers[&*target.host].nature.is_healthy())
+        let is_own = |host: &str| !host.starts_with("big");
+        let is_fine = |host: &str| is_own(host) && world.servers[host].nature.is_healthy();
+        destination.targets.iter().all(|target| is_fine(&target.host))
     };
     let fine: BTreeMap<_, _> = destinations.iter().map(|it| (it.name.to_string(), is_fine(it))).collect();
     let mut longest = Duration::ZERO;
@@ -203,5 +206,5 @@ fn check_fairness(world: &World, submitted: &BTreeMap<u64, Duration>, destinatio
         }
     }
     println!("  {looked_at} messages of small domains in order: the longest wait was {longest:?}");
-    assert!(looked_at > 0);
+    assert!(looked_at > 0 && longest < SECOND * 60, "{longest:?}");
 }
