@@ -18,7 +18,7 @@ impl Dispatcher {
         let Some(host) = self.hosts.get_mut(key) else {
             return;
         };
-        if host.failure.is_some() && begun <= host.failed_at {
+        if host.failed_at.is_some_and(|failed_at| begun <= failed_at) {
             return;
         }
         host.failures = host.failures.saturating_add(1);
@@ -26,7 +26,7 @@ impl Dispatcher {
         let until = now.saturating_add(host.policy.rest.after(host.failures, &mut self.random));
         let failure = Arc::new(failure.clone());
         host.failure = Some((Arc::clone(&failure), self.failures));
-        host.failed_at = now;
+        host.failed_at = Some(now);
         host.health = Health::Resting { until };
         self.alarms.set(&mut host.bell, Some(until), Alarm::Host(key));
         let name = Arc::clone(&host.name);

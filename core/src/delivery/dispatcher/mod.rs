@@ -159,6 +159,7 @@ mod refusal;
 mod session;
 mod sessions;
 mod slab;
+mod snapshot;
 mod turns;
 mod waiters;
 
