@@ -7,14 +7,13 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::started_sink::Sink;
 use crate::{Stage, message, run_client};
 
 #[test]
 fn smtp_source_as_load() {
     const MESSAGES: usize = 2000;
     const LENGTH: usize = 2048;
-    let stage = Stage::new(&[]);
+    let mut stage = Stage::new(&[]);
     for (options, messages) in [(&["-d"][..], MESSAGES), (&[], 100)] {
         let mut command = Command::new("/usr/sbin/smtp-source");
         command.args(["-m", &messages.to_string(), "-s", "20", "-l", &LENGTH.to_string()]).args(options);
@@ -33,7 +32,7 @@ fn smtp_source_as_load() {
             assert!(text.len().abs_diff(LENGTH) < 200, "{}", text.len());
         }
     }
-    assert_eq!(stage.sink.more_messages(), 0);
+    assert_eq!(stage.sink.count_rest(), 0);
 }
 
 /// Postfix, which hands on what is for relayed.test. It stops when this is dropped, since its stdin closes.
@@ -69,7 +68,7 @@ fn postfix_in_front() {
     const MESSAGES: usize = 20;
     // Some are deferred at first, and come all the same.
     let arguments = ["--tls", "starttls", "--fault", "defer@rcpt:7", "--fault", "defer@content:5"];
-    let stage = Stage::new(&arguments);
+    let mut stage = Stage::new(&arguments);
     let relay = Relay::start(stage.sink.port());
     let file = stage.file(&message());
     let mut command = Command::new(env!("CARGO_BIN_EXE_okuru"));
@@ -85,5 +84,6 @@ fn postfix_in_front() {
         assert!(trace.starts_with("Received: ") && at + message().len() == content.len(), "{trace}");
         assert!(trace.lines().skip(1).all(|line| line.starts_with('\t')), "{trace}");
     }
-    assert_eq!(Sink::more_messages(&stage.sink), 0);
+    drop(relay);
+    assert_eq!(stage.sink.count_rest(), 0);
 }
