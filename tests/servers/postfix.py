@@ -181,10 +181,12 @@ virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 transport_maps = texthash:{folder}/transports
 relay_domains = {RELAY_DOMAIN if self.next_hop else ""}
-# A next hop that defers is tried again at once.
-minimal_backoff_time = 1s
-maximal_backoff_time = 1s
+# A next hop that defers is tried again soon. Where it is sooner, the queue manager may meet a file that is still locked, and
+# leaves that alone for good.
+minimal_backoff_time = 3s
+maximal_backoff_time = 3s
 queue_run_delay = 1s
+smtp_connection_cache_on_demand = no
 smtp_tls_security_level = may
 default_transport = error:5.4.4 these servers send nothing out
 relay_transport = $default_transport

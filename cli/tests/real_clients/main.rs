@@ -91,7 +91,10 @@ fn message() -> Vec<u8> {
 fn run_client(command: &mut Command) -> String {
     let name = command.get_program().to_string_lossy().into_owned();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.unwrap_or_else(|error| panic!("{name} can't be run ({error}): run tests/servers/install"));
+    let mut child = child.unwrap_or_else(|error| match name.as_str() {
+        "node" | "npm" => panic!("{name} can't be run ({error}): install Node.js 20 or newer, with npm"),
+        _ => panic!("{name} can't be run ({error}): as root, run tests/servers/install"),
+    });
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let printed = thread::spawn(move || {
         let mut text = Vec::new();
