@@ -251,7 +251,7 @@ impl Desk {
 
     /// The how manyth recipient this is since the last MAIL, where somebody wants to know.
     fn position(&self, visit: &Visit) -> u64 {
-        if !self.faults.iter().any(|fault| fault.counts_recipients()) {
+        if !self.faults.iter().any(Fault::counts_recipients) {
             return 0;
         }
         let mut recipients = self.recipients();

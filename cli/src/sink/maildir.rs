@@ -109,7 +109,7 @@ mod tests {
         draft.write(b"two\r\n").unwrap();
         assert_eq!((files(&path.join("tmp")).len(), files(&path.join("new")).len()), (1, 0));
         let delivered = draft.deliver().unwrap();
-        assert_eq!(files(&path.join("new")), [delivered.clone()]);
+        assert_eq!(files(&path.join("new")), std::slice::from_ref(&delivered));
         assert_eq!(fs::read(delivered).unwrap(), b"one\r\ntwo\r\n");
         drop(maildir.draft().unwrap());
         assert!(files(&path.join("tmp")).is_empty());

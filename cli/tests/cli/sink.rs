@@ -4,13 +4,15 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::program::{Run, command, okuru, run};
-use crate::started_sink::Sink;
+use crate::started_sink::{PATIENCE, Sink};
 
 const MESSAGE: &[u8] =
     b"From: Ann <ann@example.com>\r\nTo: bob@example.org\r\nSubject: hello\r\n\r\n.dot\r\nFrom x\r\n";
@@ -24,6 +26,22 @@ fn send(sink: &Sink, arguments: &[&str], message: &[u8]) -> Run {
     }
     all.extend(arguments);
     run(&mut command(&all), message)
+}
+
+impl Sink {
+    /// Ends it as a shell would, and gives the status.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the sink does not stop");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 #[track_caller]
@@ -287,7 +305,7 @@ fn a_signal_lets_transactions_end() {
     expect("MAIL FROM:<a@b>\r\n", "250 ");
     expect("RCPT TO:<c@d>\r\n", "250 ");
     expect("DATA\r\n", "354 ");
-    let status = std::thread::scope(|scope| {
+    let status = thread::scope(|scope| {
         let terminated = scope.spawn(|| sink.terminate());
         // As soon as the port is closed it has heard.
         expect("x\r\n.\r\n", "250 ");

@@ -48,12 +48,12 @@ fn refused_and_deferred_at_each_stage() {
     ] {
         for (fault, expected, code) in [("refuse", "rejected", refused), ("defer", "deferred", deferred)] {
             let fault = format!("{fault}@{stage}");
-            let sink = Sink::start(&["--tls", "starttls", "--user", "ann:secret", "--fault", &fault]);
+            let mut sink = Sink::start(&["--tls", "starttls", "--user", "ann:secret", "--fault", &fault]);
             let run = send(&sink, &["--user", "ann"]);
             let (came, said) = outcome(&run);
             assert_eq!(came, expected, "{fault}: {run:?}");
             assert!(said.is_none_or(|said| said == code), "{fault}: {run:?}");
-            assert_eq!(sink.more_messages(), 0, "{fault}");
+            assert_eq!(sink.count_rest(), 0, "{fault}");
         }
     }
     // What is wrong at the end does not matter any more.
@@ -68,22 +68,22 @@ fn unavailable_and_closed_at_each_stage() {
     for stage in ["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content"] {
         for fault in ["421", "close"] {
             let named = format!("{fault}@{stage}");
-            let sink = Sink::start(&["--tls", "starttls", "--user", "ann:secret", "--fault", &named]);
+            let mut sink = Sink::start(&["--tls", "starttls", "--user", "ann:secret", "--fault", &named]);
             let run = send(&sink, &["--user", "ann"]);
             let expected = if (fault, stage) == ("close", "content") { "unknown" } else { "deferred" };
             assert_eq!(outcomes(&run), [expected], "{named}: {run:?}");
-            assert_eq!(sink.more_messages(), 0, "{named}");
+            assert_eq!(sink.count_rest(), 0, "{named}");
         }
     }
 }
 
 #[test]
 fn every_third_message() {
-    let sink = Sink::start(&["--fault", "refuse@content:3"]);
+    let mut sink = Sink::start(&["--fault", "refuse@content:3"]);
     let expected = ["accepted", "accepted", "rejected", "accepted", "accepted", "rejected", "accepted"];
     assert_eq!(outcomes(&send(&sink, &["--repeat", "7"])), expected);
     (0..5).for_each(|_| drop(sink.message()));
-    assert_eq!(sink.more_messages(), 0);
+    assert_eq!(sink.count_rest(), 0);
 }
 
 #[test]

@@ -46,6 +46,16 @@ impl Talk {
 }
 
 #[cfg(target_os = "linux")]
+impl Sink {
+    /// How much memory it uses, in octets.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse::<u64>().unwrap() * 1024
+    }
+}
+
+#[cfg(target_os = "linux")]
 const CONNECTIONS: usize = 1000;
 
 /// Opens many connections, and gives them with the memory that each takes in the sink, in octets.
