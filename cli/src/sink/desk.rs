@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use okuru::server::{
-    Accounts, Answer, Config, Connection, CredentialsQuestion, Event, Handler, Hello, MessageId, Received, Recipient, Tls,
-    TlsConfig, Visit,
+    Accounts, Answer, Config, Connection, CredentialsQuestion, Event, Handler, Hello, MessageId, Received, Recipient,
+    Tls, TlsConfig, Visit,
 };
 use okuru_core::syntax::{MailParameters, Reply, ReversePath};
 use sha2::Digest as _;
