@@ -123,8 +123,9 @@ Examples:
   okuru sink --lmtp --listen /tmp/lmtp --domain example.com
   okuru sink --fault defer@mail:3 --fault lose-reply:10
 
-With --json the first line has the keys event (listening), urls and ca. Each
-line behind it is a message, with these keys; one without a value is null:
+With --json standard error begins with a line of JSON that has the keys event
+(listening), urls and ca; each line on standard output is a message, with these
+keys; one without a value is null:
   event          message
   number, id     counted from 1, and as the client was told
   time           in seconds since 1970

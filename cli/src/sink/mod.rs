@@ -105,7 +105,13 @@ async fn serve(
     if let Some(page) = page {
         page.start();
     }
-    print(greeting(arguments, &urls, certificates).as_bytes())?;
+    let greeting = greeting(arguments, &urls, certificates);
+    if arguments.json {
+        // Standard output is for the messages alone. Clients can come also where nobody reads of it.
+        let _ = io::stderr().write_all(greeting.as_bytes());
+    } else {
+        print(greeting.as_bytes())?;
+    }
     signals.wait().await;
     let stopping = running.stop(PATIENCE);
     tokio::select! {
@@ -154,7 +160,7 @@ fn greeting(arguments: &SinkArguments, urls: &[String], certificates: &Certifica
     text
 }
 
-/// The first line of `--json`.
+/// What `--json` says on standard error once clients can come.
 #[derive(Serialize)]
 struct Listening<'a> {
     event: &'static str,

@@ -1,4 +1,5 @@
 //! Clients that other people have written, and Postfix, deliver into `okuru sink`: what arrives is byte for byte what was sent.
+//! A browser reads its page.
 //!
 //! They are there once `tests/servers/install` has run; Node.js with npm has to be there already.
 
@@ -7,6 +8,7 @@ mod node;
 mod postfix;
 #[path = "../support/sink.rs"]
 mod started_sink;
+mod web;
 
 use std::fs;
 use std::io::Read as _;

@@ -1,5 +1,6 @@
 //! nodemailer.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 
@@ -7,14 +8,17 @@ use serde_json::json;
 
 use crate::{PASSWORD, Stage, USER, beside, message, run_client};
 
+/// Installs what the lock file of a folder says.
+pub(crate) fn install(folder: &Path) {
+    let arguments = ["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"];
+    run_client(Command::new("npm").current_dir(folder).args(arguments));
+}
+
 /// Sends a message so many times, over a transport of nodemailer's with these options.
 fn nodemailer(stage: &Stage, transport: &serde_json::Value, times: u32) -> String {
     static INSTALLED: Once = Once::new();
     let folder = beside("nodemailer");
-    INSTALLED.call_once(|| {
-        let arguments = ["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"];
-        run_client(Command::new("npm").current_dir(&folder).args(arguments));
-    });
+    INSTALLED.call_once(|| install(&folder));
     let envelope = json!({ "from": "ann@example.com", "to": ["bob@example.org"] });
     let task = json!({ "transport": transport, "envelope": envelope, "file": stage.file(&message()), "times": times });
     run_client(Command::new("node").arg(folder.join("send.mjs")).arg(task.to_string()))

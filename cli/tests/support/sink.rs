@@ -1,7 +1,7 @@
 //! `okuru sink`, started by a test.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -28,9 +28,10 @@ impl Sink {
         if !arguments.iter().any(|argument| argument.starts_with("--listen")) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
-        let first = lines.recv_timeout(PATIENCE).expect("a sink says where it listens");
+        let first =
+            read_lines(child.stderr.take().unwrap()).recv_timeout(PATIENCE).expect("a sink says where it listens");
         assert_eq!(first["event"], "listening");
         let urls = first["urls"].as_array().unwrap().iter().map(|url| url.as_str().unwrap().to_owned()).collect();
         Self { child, urls, ca: first["ca"].as_str().map(str::to_owned), lines }
@@ -67,10 +68,10 @@ impl Drop for Sink {
     }
 }
 
-fn read_lines(stdout: ChildStdout) -> Receiver<Value> {
+fn read_lines(stream: impl Read + Send + 'static) -> Receiver<Value> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
             // A line that was cut short by SIGKILL is none.
             if let Ok(line) = serde_json::from_str(&line)
                 && sender.send(line).is_err()

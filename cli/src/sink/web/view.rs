@@ -1,5 +1,7 @@
 //! What a message holds, taken apart for the page.
 
+use std::borrow::Cow;
+
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use serde::Serialize;
 
@@ -70,7 +72,7 @@ fn name(part: &MessagePart<'_>) -> String {
 
 /// The text of a message; that of its HTML, if it has no other.
 fn text(message: &Message<'_>) -> Option<String> {
-    message.body_text(0).map(|text| text.into_owned())
+    message.body_text(0).map(Cow::into_owned)
 }
 
 fn html_of(message: &Message<'_>) -> Option<String> {

@@ -1,17 +1,14 @@
 //! The page of `okuru sink --web`, read in a real browser.
-//!
-//! Chromium is there once `tests/servers/install` has run; Node.js with npm has to be there already.
-
-#[path = "../support/sink.rs"]
-mod started_sink;
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use started_sink::Sink;
+
+use crate::node::install;
+use crate::started_sink::Sink;
+use crate::{beside, run_client};
 
 const MESSAGE: &str = "From: Ann <ann@example.com>\r\n\
     To: bob@example.org\r\n\
@@ -102,15 +99,11 @@ fn send(sink: &Sink, message: &str) {
     sink.message();
 }
 
-/// Reads the page in a browser.
+/// Reads the page in a browser. OKURU_SCREENSHOT names a file for a picture of it.
 fn read(url: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web/browser");
-    let arguments = ["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"];
-    let installed = Command::new("npm").current_dir(&folder).args(arguments).status();
-    assert!(installed.expect("npm has to be there").success());
+    let folder = beside("browser");
+    install(&folder);
     let mut node = Command::new("node");
     node.arg(folder.join("read.mjs")).arg(url).args(std::env::var("OKURU_SCREENSHOT"));
-    let output = node.output().expect("Node.js has to be there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_str(&run_client(&mut node)).unwrap()
 }
