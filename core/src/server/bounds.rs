@@ -26,7 +26,7 @@ pub struct Bounds {
     pub pending: usize,
     /// Octets to be written that the host has not asked for by [`poll`](super::Session::poll). Beyond that no more is taken.
     pub unwritten: usize,
-    /// Octets of refused content or endless lines that are read to their end for politeness' sake.
+    /// Octets of refused content in a session, or of one line that is too long, that are read to their end for politeness' sake.
     pub discarded: u64,
 }
 

@@ -18,8 +18,9 @@ use super::transaction::Transaction;
 use super::words::{
     AUTHENTICATE_FIRST, BARE_LINE_END, CANNOT_VERIFY, ENCRYPT_FIRST, FOREIGN, GO_AHEAD, GO_AHEAD_WITH_TLS, GOODBYE,
     HELP, LINE_TOO_LONG, NO_EXPANSION, NO_RECIPIENTS, NOT_ITS_TURN, NOT_THERE, OK, OUT_OF_SEQUENCE, RECIPIENT_OK,
-    RELAYING_DENIED, SAY_HELLO_FIRST, SAY_LHLO_FIRST, SAY_QUIT, SENDER_OK, Saying, TOO_MANY_DOMAINS, TOO_MANY_ERRORS,
-    TOO_MANY_MESSAGES, TOO_MANY_RECIPIENTS, TOO_MUCH_IDLING, TOO_MUCH_REFUSED, Words,
+    RELAYING_DENIED, SAY_HELLO_FIRST, SAY_LHLO_FIRST, SAY_QUIT, SENDER_OK, Saying, THIS_IS_LMTP, THIS_IS_SMTP,
+    TOO_MANY_DOMAINS, TOO_MANY_ERRORS, TOO_MANY_MESSAGES, TOO_MANY_RECIPIENTS, TOO_MUCH_IDLING, TOO_MUCH_REFUSED,
+    Words,
 };
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
@@ -57,7 +58,8 @@ impl Session {
     /// Whether there is a line that must not be dealt with before the host has answered.
     ///
     /// Recipients can be asked about together, and the next message can begin while the one before is being stored; nothing
-    /// else goes on before it is known what became of what was said before.
+    /// else goes on before it is known what became of what was said before. DATA does not either: its 354 would keep its
+    /// place behind that, and content could come before it was said.
     pub(super) fn line_waits(&self) -> bool {
         if self.pending.is_empty() || !self.line.is_whole() {
             return false;
@@ -66,7 +68,7 @@ impl Session {
         let is_one_of = |verbs: &[&[u8]]| verbs.iter().any(|it| it.eq_ignore_ascii_case(verb));
         if is_one_of(&[b"RCPT"]) {
             false
-        } else if is_one_of(&[b"MAIL", b"RSET", b"DATA", b"BDAT"]) {
+        } else if is_one_of(&[b"MAIL", b"RSET", b"BDAT"]) {
             self.pending.iter().any(|pending| matches!(pending.asked, Asked::ForwardPath))
         } else {
             true
@@ -217,11 +219,9 @@ impl Session {
     fn says_hello(&mut self, command: HelloCommand, name: EhloName) {
         let is_lmtp = self.config.protocol == Protocol::Lmtp;
         if is_lmtp != (command == HelloCommand::Lhlo) {
-            let words = if is_lmtp { SAY_LHLO_FIRST } else { SAY_HELLO_FIRST };
-            return self.bad_command(words);
+            // RFC 2033 §4.1 recommends 500.
+            return self.bad_command(if is_lmtp { THIS_IS_LMTP } else { THIS_IS_SMTP });
         }
-        // RFC 5321 §4.1.4: it is a RSET as well.
-        self.reset();
         let hello = Hello { command, name };
         if self.config.asks.hello {
             self.ask(Asked::Hello(hello.clone()), Question::Hello(hello));
@@ -230,8 +230,9 @@ impl Session {
         }
     }
 
-    /// The client may go on.
+    /// The client may go on. RFC 5321 §4.1.4: this is a RSET as well, but for a hello that is refused nothing changes.
     pub(super) fn welcome(&mut self, hello: Hello) {
+        self.reset();
         self.wire.event(super::output::Event::Hello(hello.clone()));
         let command = hello.command;
         self.hello = Some(hello);
@@ -244,8 +245,12 @@ impl Session {
 
     /// What is offered at this moment.
     pub(super) fn offered(&self) -> Offer {
-        let extended = self.hello.as_ref().is_some_and(|hello| hello.command != HelloCommand::Helo);
-        self.config.offer.at_this_moment(extended, self.tls.is_some())
+        self.config.offer.at_this_moment(self.is_extended(), self.tls.is_some())
+    }
+
+    /// Whether the client may use extensions.
+    pub(super) fn is_extended(&self) -> bool {
+        self.hello.as_ref().is_some_and(|hello| hello.command != HelloCommand::Helo)
     }
 
     fn starttls(&mut self) {
@@ -279,7 +284,7 @@ impl Session {
             return self.bad_command(OUT_OF_SEQUENCE);
         }
         let offered = self.offered();
-        let auth = offered != Offer::nothing() && self.config.authentication.is_some();
+        let auth = self.is_extended() && self.config.authentication.is_some();
         if let Err(words) = offered.check_mail(&path, &parameters, auth, self.config.bounds.message) {
             return self.refuse_path(words);
         }

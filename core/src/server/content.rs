@@ -9,7 +9,6 @@ use super::envelope::{MessageId, Received};
 use super::input::Input;
 use super::offer;
 use super::output::{Event, Output, Question, Trace};
-use super::peer::HelloCommand;
 use super::session::{Phase, Session};
 use super::words::{BARE_NEWLINE, CHUNK_OK, SMUGGLING, Saying, TOO_LARGE, TOO_MUCH_REFUSED, Words};
 use crate::error::{Error, ErrorCode, Step};
@@ -201,8 +200,7 @@ impl Session {
             return;
         }
         let envelope = transaction.envelope;
-        let extended = self.hello.as_ref().is_some_and(|hello| hello.command != HelloCommand::Helo);
-        let (tls, utf8) = (self.tls.is_some(), envelope.parameters.smtputf8);
+        let (extended, tls, utf8) = (self.is_extended(), self.tls.is_some(), envelope.parameters.smtputf8);
         let received = Received {
             message: incoming.message,
             octets,

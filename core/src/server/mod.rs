@@ -53,6 +53,35 @@
 //!     250 2.0.0 Message accepted\r\n221 2.0.0 Bye\r\n"));
 //! # Ok::<(), okuru_core::Error>(())
 //! ```
+//!
+//! A driver also says [`receive_eof`](Session::receive_eof), [`deadline_passed`](Session::deadline_passed) and
+//! [`failed`](Session::failed), and reads from the network only while `Wait` says so: what the session can't deal with yet stays
+//! with the host, and from there in the network. It holds no more than a line, an envelope, and replies that wait.
+//!
+//! # What is promised
+//!
+//! - Content is handed on as ranges of what was handed in; the session never holds it. A 2yz after it is said only when the host
+//!   has answered [`Question::Message`]; what will not be completed is followed by [`Output::Discard`], once for each message
+//!   of which something was handed on.
+//! - Mail for others is taken only from where [`RelayPolicy`] says and from users who have authenticated. The default takes
+//!   none; the one field that opens it for everybody says so in its name.
+//! - CRLF.CRLF ends the content, and nothing else. A bare CR or LF does not reach the host.
+//! - Everything has a bound ([`Bounds`]) and a time ([`Timeouts`]).
+//!
+//! # How it works
+//!
+//! Bytes are taken as far as they can be dealt with now (`session.rs`): as lines (`line.rs`), which are commands
+//! (`commands.rs`) or responses of AUTH (`auth.rs`), or as content (`content.rs`) of the transaction that is open
+//! (`transaction.rs`). What has to be known from the host becomes a question, whose reply keeps its place among the others
+//! (`wire.rs`); the answer says what comes of it (`answers.rs`). Recipients are asked about together, and the next message may
+//! begin while the one before is being stored. Any other command waits until nothing is open.
+//!
+//! What is offered is what is true at the moment (`offer.rs`), and a parameter that is not offered is refused. Who may send where
+//! is decided in one place (`relay.rs`), before the host is asked. What is counted against a client is in `tally.rs`.
+//!
+//! A client that speaks before its turn is seen by the bytes behind its command: before the greeting, behind STARTTLS, AUTH,
+//! EHLO and DATA it is an attack, or a client that would take content for commands, and the session ends; behind
+//! NOOP and the like (RFC 2920 §3.1) the command is refused. How much is seen depends on what has come together.
 
 mod answers;
 mod auth;

@@ -49,8 +49,8 @@ pub enum Output {
     Wait {
         /// On the clock of the host.
         deadline: Option<Duration>,
-        /// Whether bytes are taken now: those first that [`receive`](super::Session::receive) has not taken yet, even if
-        /// there are none, then others from the network. While this says no, an answer is waited for.
+        /// Whether bytes are taken now: those first that [`receive`](super::Session::receive) has not taken yet, then others
+        /// from the network. While this says no, an answer is waited for.
         reads: bool,
     },
     /// It is over: close the socket. Stays the same for ever.
@@ -70,7 +70,7 @@ pub struct QuestionId(pub u64);
 pub enum Question {
     /// A client has come. A 2yz is the greeting; after a refusal only QUIT is taken (RFC 5321 §3.1).
     Connect,
-    /// It says its name.
+    /// It says its name. A 2yz is said in the usual words, since it tells what is offered.
     Hello(Hello),
     /// It wants TLS.
     StartTls,

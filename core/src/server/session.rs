@@ -150,9 +150,6 @@ impl Session {
             self.since = now;
         }
         self.answered(pending, answer);
-        if self.line.is_whole() {
-            self.proceed(now, &mut Input::new(&[]));
-        }
         true
     }
 
@@ -207,18 +204,20 @@ impl Session {
                 self.close(closed);
                 continue;
             }
-            match &self.phase {
-                Phase::Closed(closed) => return Output::Closed(closed.clone()),
-                Phase::Created => self.begin(now),
-                _ if self.is_stopping && self.is_quiet() => self.fail_as(Closed::Stopped, STOPPING),
-                _ if self.has_ended && self.pending.is_empty() => {
-                    let error = Error::new(ErrorCode::ProtocolClosed, "the client closed the connection");
-                    self.failed(error);
-                }
-                _ => {
-                    let deadline = self.deadline().map(|(deadline, _)| deadline);
-                    return Output::Wait { deadline, reads: self.reads() };
-                }
+            if let Phase::Closed(closed) = &self.phase {
+                return Output::Closed(closed.clone());
+            }
+            if matches!(self.phase, Phase::Created) {
+                self.begin(now);
+            } else if self.proceed(now, &mut Input::new(&[])) {
+                // A line that has waited for an answer, or a chunk of no octets.
+            } else if self.is_stopping && self.is_quiet() {
+                self.fail_as(Closed::Stopped, STOPPING);
+            } else if self.has_ended && self.pending.is_empty() {
+                self.failed(Error::new(ErrorCode::ProtocolClosed, "the client closed the connection"));
+            } else {
+                let deadline = self.deadline().map(|(deadline, _)| deadline);
+                return Output::Wait { deadline, reads: self.reads() };
             }
         }
     }
@@ -392,5 +391,23 @@ impl Session {
             Phase::Data | Phase::Chunk { .. } => Step::Content,
             Phase::Refused | Phase::Commands | Phase::Closed(_) => Step::Idle,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_idles_is_small() {
+        let config = Arc::new(Config::new("mx.example".parse().unwrap()));
+        let seed = Seed { random: [0; 32], unix_time: 0 };
+        let mut session = Session::new(config, Peer::default(), seed);
+        let now = Duration::ZERO;
+        while !matches!(session.poll(now), Output::Wait { .. }) {}
+        assert_eq!(session.receive(now, b"EHLO client.example\r\n"), 21);
+        while !matches!(session.poll(now), Output::Wait { .. }) {}
+        // What it holds besides: the room for a line, and the client's name.
+        assert!(size_of::<Session>() < 2048, "{} octets", size_of::<Session>());
     }
 }

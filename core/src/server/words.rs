@@ -133,6 +133,8 @@ pub(super) const TOO_MANY_DOMAINS: Words = Words::new(452, (5, 3), "Too many dif
 
 pub(super) const LINE_TOO_LONG: Words = Words::new(500, (5, 2), "The line is too long");
 pub(super) const BARE_LINE_END: Words = Words::new(500, (5, 2), "A line ends in CR LF, not in LF alone");
+pub(super) const THIS_IS_LMTP: Words = Words::new(500, (5, 1), "This is LMTP, say LHLO");
+pub(super) const THIS_IS_SMTP: Words = Words::new(500, (5, 1), "This is SMTP, say EHLO");
 pub(super) const FOREIGN: Words = Words::new(500, (5, 1), "This is SMTP");
 pub(super) const NOT_BASE64: Words = Words::new(501, (5, 2), "This is not base64");
 pub(super) const MALFORMED_RESPONSE: Words = Words::new(501, (5, 2), "This is no response of the mechanism");

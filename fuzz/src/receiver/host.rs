@@ -211,10 +211,7 @@ impl Host {
                         return;
                     }
                     self.taken = self.session.receive(self.now, &self.input);
-                    let taken = &self.input[..self.taken];
-                    if !self.session.is_closed() {
-                        self.reader.taken(taken);
-                    }
+                    self.reader.taken(&self.input[..self.taken]);
                     idle = if self.taken == 0 { idle + 1 } else { 0 };
                     assert!(idle < 2, "it says that it takes bytes, and takes none");
                 }

@@ -20,8 +20,10 @@ pub(super) struct Reader {
     left: Option<usize>,
     /// Messages that the host was asked about, and what it has said.
     asked: VecDeque<Asked>,
-    /// The contents whose end has been read, in order.
-    contents: VecDeque<Vec<u8>>,
+    /// The contents whose end has been read, in order, each as its chunks. Those in front may have been refused.
+    contents: VecDeque<Vec<Vec<u8>>>,
+    chunks: Vec<Vec<u8>>,
+    /// The chunk that comes now, or the content by DATA.
     content: Vec<u8>,
     /// Something was said that nobody had asked for: only the end can follow.
     has_last_words: bool,
@@ -90,6 +92,7 @@ impl Reader {
             left: None,
             asked: VecDeque::new(),
             contents: VecDeque::new(),
+            chunks: Vec::new(),
             content: Vec::new(),
             has_last_words: false,
         }
@@ -117,9 +120,14 @@ impl Reader {
         let is_binary = envelope.parameters.body == Some(okuru_core::syntax::BodyType::BinaryMime);
         assert!(is_binary || !has_bare_newline(content), "a bare CR or LF passes");
         let refuses = self.config.newlines == Newlines::Refuse && !is_binary;
-        let is_it = |raw: &Vec<u8>| match is_binary {
-            true => raw == content,
-            false => mended(raw) == content && !(refuses && has_bare_newline(raw)),
+        let is_it = |chunks: &Vec<Vec<u8>>| {
+            (0..chunks.len()).any(|from| {
+                let raw = chunks[from..].concat();
+                match is_binary {
+                    true => raw == content,
+                    false => mended(&raw) == content && !(refuses && has_bare_newline(&raw)),
+                }
+            })
         };
         // Those before it were refused.
         let at = self.contents.iter().position(is_it);
@@ -179,7 +187,7 @@ impl Reader {
                     self.bytes = self.content.split_off(at);
                     self.content.truncate(at - 3);
                     let raw = std::mem::take(&mut self.content);
-                    self.contents.push_back(without_dots(&raw));
+                    self.contents.push_back(vec![without_dots(&raw)]);
                     self.due.push_back(Unit::End);
                     self.mode = Mode::Command;
                 }
@@ -191,8 +199,9 @@ impl Reader {
                     if *left > 0 {
                         return;
                     }
+                    self.chunks.push(std::mem::take(&mut self.content));
                     if last {
-                        self.contents.push_back(std::mem::take(&mut self.content));
+                        self.contents.push_back(std::mem::take(&mut self.chunks));
                     }
                     self.due.push_back(Unit::Chunk { last });
                     self.mode = Mode::Command;
@@ -278,16 +287,10 @@ impl Reader {
                         transaction.has_begun = true;
                         transaction.is_lost |= !is_yes;
                     }
-                    _ => {
-                        self.transaction = None;
-                        self.content.clear();
-                    }
+                    _ => self.transaction = None,
                 }
             }
-            Unit::Rset if is_yes => {
-                self.transaction = None;
-                self.content.clear();
-            }
+            Unit::Rset if is_yes => self.transaction = None,
             Unit::StartTls => self.mode = if is_yes { Mode::Handshake } else { Mode::Command },
             Unit::Auth => {
                 self.mode = if reply.severity() == Severity::Intermediate { Mode::Auth } else { Mode::Command };
@@ -310,7 +313,6 @@ impl Reader {
         let Some(transaction) = transaction else {
             assert!(!is_yes, "content of nothing is accepted");
             self.transaction = None;
-            self.content.clear();
             return;
         };
         let all = match self.config.protocol {
