@@ -255,9 +255,57 @@ def pair():
                         yield client + server + letters + ways
 
 
+# As src/pop3.rs reads them.
+POP3_LINES = 12
+POP3_BLOB, POP3_TLS, POP3_TOKEN, POP3_FAILED, POP3_EOF, POP3_DEADLINE = (bytes([n]) for n in (96, 160, 200, 220, 230, 240))
+
+
+def pop3():
+    for path in sorted((ROOT / "tests/vectors/pop3").glob("*.pop3")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        calls = b""
+        said = b""
+        for line in lines + [""]:
+            if line.startswith(("S: ", "S! ")):
+                said += line[3:].encode() + b"\r\n"
+                continue
+            if said:
+                calls += POP3_BLOB + blob(said)
+                said = b""
+            key = line.split(" ")[0]
+            calls += {"handshake": POP3_TLS + (b"\x01\x00" if line.endswith(" verified") else b"\x00\x00"),
+                      "token": POP3_TOKEN if "later" not in line else b"", "fails": POP3_FAILED, "eof": POP3_EOF,
+                      "deadline": POP3_DEADLINE}.get(key, b"")
+        credentials = 3 if "token later" in lines else 0
+        config = [credentials, "allow plaintext" in lines, "try all" in lines, word(lines, "tls", ["none", *TLS[1:]]),
+                  word(lines, "login", ["auto", "sasl", "user", "apop"]), 0, 1]
+        yield bytes(config) + b"\x00" + calls
+    for credentials in range(5):
+        for login in range(4):
+            for capabilities in (3, 4, 9):
+                config = bytes([credentials, 1, 1, 0, login, 0, 0])
+                yield config + blob(b"\x01\x03") + bytes([0, capabilities, 200, 6, 1, 5, 7, 1, 1, 8, 1])
+
+
+def route():
+    names = [b"\x01" + bytes([n]) for n in range(8)]
+    answers = {"mx": b"\x00\x03" + b"\x00\x00" + names[1] + b"\x01\x00" + names[2] + b"\x02\x00" + names[3],
+               "null": b"\x00\x01\x00\x00" + names[4], "a": b"\x01\x02\x00\x05\x00\x09", "aaaa": b"\x01\x01\x01\x05\x00",
+               "alias": b"\x02" + names[1], "none": b"\x03", "nx": b"\x04", "failed": b"\x05"}
+    for first in answers.values():
+        for second in answers.values():
+            for own in (0, 1):
+                config = bytes([0, 1, own, 0, 0, 0, 0, 0, own])
+                yield config + b"\x00\x07" + b"\x00" + first + b"\x00\x01" + 6 * (b"\x00" + second + b"\x00\x00")
+    for domain in range(6):
+        for bound in range(1, 4):
+            config = bytes([bound - 1, 1, 1, bound, bound, bound, bound, bound, 1, domain, 1])
+            yield config + b"\x00" + answers["mx"] + b"\x00\x00" + 3 * (b"\x00" + answers["a"] + b"\x01" + names[5] + b"\x01")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for target in (reply, syntax, content, sasl, connection, receiver, pair):
+    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route):
         (folder / target.__name__).mkdir(parents=True, exist_ok=True)
         for seed in target():
             (folder / target.__name__ / hashlib.sha1(seed).hexdigest()).write_bytes(seed)

@@ -192,7 +192,7 @@ impl Courier {
     /// was cancelled.
     fn end_session(&mut self) {
         match &mut self.session {
-            Some(session) if session.is_idle() => session.quit(),
+            Some(session) if session.is_between_messages() => session.quit(),
             Some(session) => {
                 self.last_info = Some(session.info().clone());
                 self.session = None;

@@ -128,9 +128,9 @@ impl Session {
         self.is_reduced
     }
 
-    /// Whether messages can be sent, and nothing is left to be said or awaited.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.machine.is_idle() && self.gather.is_empty()
+    /// Whether messages can be sent, and the server owes nothing to one.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.machine.is_ready() && !self.machine.has_transaction()
     }
 
     /// Whether it has no message.

@@ -8,8 +8,10 @@ mod bytes;
 pub mod connection;
 pub mod content;
 pub mod pair;
+pub mod pop3;
 pub mod receiver;
 pub mod reply;
+pub mod route;
 pub mod sasl;
 pub mod syntax;
 
@@ -25,6 +27,8 @@ pub const TARGETS: &[Target] = &[
     ("connection", connection::run),
     ("receiver", receiver::run),
     ("pair", pair::run),
+    ("pop3", pop3::run),
+    ("route", route::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

@@ -86,6 +86,11 @@ pub(crate) struct SinkArguments {
     #[arg(long, value_name = "FILE", help_heading = STORAGE)]
     pub(crate) mbox: Option<PathBuf>,
 
+    /// Serve a page that lists what arrived and shows each message, at this address: HOST:PORT. Whoever reaches it can read
+    /// all of it.
+    #[arg(long, value_name = "ADDR", conflicts_with = "mbox", help_heading = STORAGE)]
+    pub(crate) web: Option<String>,
+
     /// Print a line of JSON for each message.
     #[arg(long, help_heading = STORAGE)]
     pub(crate) json: bool,

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use okuru::server::{
-    Accounts, Answer, Config, Connection, CredentialsQuestion, Handler, Hello, MessageId, Received, Recipient, Tls,
-    TlsConfig, Visit,
+    Accounts, Answer, Config, Connection, CredentialsQuestion, Event, Handler, Hello, MessageId, Received, Recipient,
+    Tls, TlsConfig, Visit,
 };
 use okuru_core::syntax::{MailParameters, Reply, ReversePath};
 use sha2::Digest as _;
@@ -23,6 +23,7 @@ use super::maildir::Maildir;
 use super::mbox::Mbox;
 use super::spool::{Disc, Spool, Target};
 use super::stream::{Dribble, Inject};
+use super::web::dialogues::Dialogues;
 
 /// What the sink does with what comes. The default takes everything into memory and says nothing.
 #[derive(Default)]
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) faults: Vec<Fault>,
     pub(crate) storage: Storage,
     pub(crate) inbox: Inbox,
+    /// What is said, if somebody wants to read it: the sessions tell it where [`Config::trace`] is set.
+    pub(crate) dialogues: Dialogues,
     /// Shown where the certificate is to be wrong.
     pub(crate) wrong_certificate: Option<TlsConfig>,
     /// Whether the hash of messages is wanted.
@@ -174,6 +177,12 @@ impl Handler for Desk {
 
     async fn quit(&self, _: &Visit) -> Answer {
         self.at(Stage::Quit).await.unwrap_or(Answer::Accept)
+    }
+
+    fn event(&self, visit: &Visit, event: &Event) {
+        if let Event::Trace(trace) = event {
+            self.dialogues.push(visit.number(), trace);
+        }
     }
 
     fn closed(&self, visit: &Visit, _: &okuru::server::Closed) {

@@ -51,6 +51,16 @@ impl Inbox {
         self.kept().letters.iter().cloned().collect()
     }
 
+    /// The one with this number, if it is still there.
+    pub(super) fn letter(&self, number: u64) -> Option<Arc<Letter>> {
+        self.kept().letters.iter().find(|letter| letter.number == number).cloned()
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        *self.kept() = Kept::default();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,6 +10,7 @@ mod maildir;
 mod mbox;
 mod spool;
 mod stream;
+mod web;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -35,6 +36,8 @@ use self::inbox::{Inbox, Room};
 use self::letter::Letter;
 use self::maildir::Maildir;
 use self::mbox::Mbox;
+use self::web::Page;
+use self::web::dialogues::Dialogues;
 use crate::envelope::in_option;
 use crate::exit::{Exit, Failure, usage};
 use crate::report::print;
@@ -69,6 +72,13 @@ async fn serve(
         ..Limits::default()
     };
     let mut signals = Signals::new().map_err(cannot("signals can't be awaited"))?;
+    let page = match &arguments.web {
+        Some(address) => {
+            let page = Page::bind(address, desk.inbox.clone(), desk.dialogues.clone()).await;
+            Some(page.map_err(cannot(format!("--web {address}")))?)
+        }
+        None => None,
+    };
     let mut server = Server::new(desk).limits(limits);
     let usual = ["127.0.0.1:2525".to_owned()];
     let is_usual = arguments.listen.is_empty() && arguments.listen_tls.is_empty();
@@ -88,7 +98,13 @@ async fn serve(
             server = server.endpoint(endpoint);
         }
     }
+    if let Some(page) = &page {
+        urls.push(format!("http://{}/", page.address().map_err(cannot("--web"))?));
+    }
     let running = server.start()?;
+    if let Some(page) = page {
+        page.start();
+    }
     print(greeting(arguments, &urls, certificates).as_bytes())?;
     signals.wait().await;
     let stopping = running.stop(PATIENCE);
@@ -223,6 +239,7 @@ fn config(arguments: &SinkArguments, accounts: &Accounts) -> Result<Config, Fail
     };
     config.offer = arguments.offer.unwrap_or(Offer::everything());
     let happens = |stage| faults.iter().any(|fault| fault.stage == stage);
+    config.trace = arguments.web.is_some();
     config.asks = Asks {
         connect: happens(Stage::Connect),
         hello: happens(Stage::Ehlo),
@@ -261,6 +278,7 @@ fn desk(arguments: &SinkArguments, accounts: Accounts, certificates: &Certificat
         faults: arguments.fault.clone(),
         storage,
         inbox: Inbox::new(Room::default()),
+        dialogues: Dialogues::default(),
         wrong_certificate: certificates.wrong.clone(),
         hashes: arguments.json,
         prefix: "SINK",

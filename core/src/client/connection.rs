@@ -255,6 +255,11 @@ impl Connection {
         self.is_ready() && self.sender.is_idle() && self.queries.is_empty() && self.wire.is_quiet()
     }
 
+    /// Whether the server owes replies to a message, if only to one that was cancelled.
+    pub fn has_transaction(&self) -> bool {
+        !self.sender.row.is_empty()
+    }
+
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
@@ -293,7 +298,10 @@ impl Connection {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
-        if !self.queries.is_empty() && self.sender.row.back().is_none_or(Transaction::is_said) {
+        if !self.queries.is_empty()
+            && !self.sender.is_out_of_step()
+            && self.sender.row.back().is_none_or(Transaction::is_said)
+        {
             return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {

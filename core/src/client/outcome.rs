@@ -118,6 +118,11 @@ impl RecipientOutcome {
         Self { state, reply, cause, standing: Standing::Ended }
     }
 
+    /// Why it was not accepted, where no reply says so.
+    pub(crate) fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
+    }
+
     /// Whether it has been tried, or has ended.
     pub(crate) fn is_known(&self) -> bool {
         self.standing == Standing::Ended

@@ -42,13 +42,25 @@ pub(crate) struct Nature {
 
 impl Nature {
     pub(crate) fn is_healthy(&self) -> bool {
-        let Self { pace, greylists, defers, defers_recipients, stalls, lives, is_dead, most_connections, .. } = self;
+        let Self {
+            pace,
+            greylists,
+            defers,
+            defers_recipients,
+            stalls,
+            lives,
+            is_dead,
+            most_connections,
+            most_messages,
+            ..
+        } = self;
         *pace < 1000
             && greylists.is_none()
             && *defers + *defers_recipients + *stalls == 0
             && lives.is_none()
             && !is_dead
             && most_connections.is_none()
+            && most_messages.is_none()
     }
 
     pub(crate) fn draw(random: &mut Random) -> Self {

@@ -179,7 +179,7 @@ impl World {
             }
             Happening::Turn(host) => self.turn(host),
             Happening::Connected(session) => self.connected(session),
-            Happening::Quit(session) => self.end(session, Closed::Quit),
+            Happening::Quit(session) => self.end(session, &Closed::Quit),
             Happening::Idle(session, epoch) if self.is_current(session, epoch) => {
                 if self.random.per_cent(50) {
                     self.break_off(session, ErrorCode::ProtocolClosed);
@@ -252,11 +252,11 @@ impl World {
         };
         let server = self.servers.get_mut(&it.host).unwrap();
         if !server.is_up {
-            return self.end(session, failed(ErrorCode::ConnectRefused, Step::Connect, None));
+            return self.end(session, &failed(ErrorCode::ConnectRefused, Step::Connect, None));
         }
         if server.nature.most_connections.is_some_and(|most| server.connections >= most) {
             let reply = Reply::parse(b"421 4.7.0 Too many connections\r\n").unwrap();
-            return self.end(session, failed(ErrorCode::ReplyClosing, Step::Greeting, Some(reply)));
+            return self.end(session, &failed(ErrorCode::ReplyClosing, Step::Greeting, Some(reply)));
         }
         server.connections += 1;
         it.is_open = true;
@@ -379,10 +379,10 @@ impl World {
             };
             self.dispatcher.finished(self.now, job.delivery, &outcome, Content::Whole);
         }
-        self.end(session, failed(code, Step::Mail, None));
+        self.end(session, &failed(code, Step::Mail, None));
     }
 
-    fn end(&mut self, session: SessionId, closed: Closed) {
+    fn end(&mut self, session: SessionId, closed: &Closed) {
         let Some(it) = self.sessions.remove(&session) else {
             return;
         };
@@ -390,7 +390,7 @@ impl World {
             self.servers.get_mut(&it.host).unwrap().connections -= 1;
         }
         assert!(it.jobs.is_empty(), "closed with messages on it");
-        self.dispatcher.closed(self.now, session, &closed);
+        self.dispatcher.closed(self.now, session, closed);
     }
 
     fn outcome(&self, job: &Send, state: State, code: ErrorCode, progress: Progress) -> Outcome {

@@ -9,6 +9,7 @@ use super::machine::Dispatcher;
 use super::place::Place;
 use super::session::{Session, Stage};
 use super::slab::Key;
+use super::waiters::Resource;
 
 /// What is to be done for the next message of a destination.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Choice {
     Own,
     /// Each of these has no room.
     Wait(Vec<Key<Host>>),
+    /// These have room, but there is no connection more in all.
+    NoConnection(Vec<Key<Host>>),
     /// None of its hosts can be used.
     Down,
 }
@@ -50,7 +53,7 @@ struct Sets {
 
 impl Dispatcher {
     /// The hosts of the lowest priority that are not `tried` and can be used take turns.
-    pub(super) fn choose(&mut self, now: Duration, key: Key<Place>, tried: u64) -> Choice {
+    pub(super) fn choose(&mut self, now: Duration, key: Key<Place>, tried: u64, woken_by: Option<Resource>) -> Choice {
         let Some(place) = self.places.get(key) else {
             return Choice::Down;
         };
@@ -67,25 +70,35 @@ impl Dispatcher {
         let needs_more = (place.coming as usize) < place.queued;
         let may_have_more = place.connections < place.quota.connections.max(1);
 
+        // Who was not woken does not go before those who wait.
+        let may_connect = self.has_connection() && (woken_by.is_some() || self.for_connection.is_empty());
         let mut with_session = Vec::new();
         let mut without = Vec::new();
         let mut keys = Vec::new();
+        let mut lacks_connection = false;
         for index in group {
             let Some(host) = self.places.get(key).and_then(|place| place.aims.get(index)).map(|aim| aim.host) else {
                 continue;
             };
             keys.push(host);
+            let is_queue = self.hosts.get(host).is_some_and(|host| !host.waiters.is_empty());
             match self.room(now, host) {
+                _ if is_queue && woken_by.is_none() => {}
                 Room::Fresh(_) => with_session.push(index),
+                Room::New if !may_connect => lacks_connection = true,
                 Room::Stale(_) | Room::New | Room::LogIn => without.push(index),
                 Room::None => {}
             }
         }
-        if !may_have_more || with_session.is_empty() && without.is_empty() || with_session.is_empty() && !needs_more {
-            if let Some(session) = self.ahead(now, key, &keys) {
-                return Choice::Send(session);
-            }
-            return if !may_have_more || !without.is_empty() { Choice::Own } else { Choice::Wait(keys) };
+        let can_begin = !with_session.is_empty() || needs_more && !without.is_empty();
+        if !may_have_more || !can_begin {
+            return match self.ahead(now, key, &keys) {
+                Some(session) => Choice::Send(session),
+                None if !may_have_more || !without.is_empty() => Choice::Own,
+                None if lacks_connection && needs_more => Choice::NoConnection(keys),
+                None if lacks_connection => Choice::Own,
+                None => Choice::Wait(keys),
+            };
         }
         let mut among = with_session;
         if needs_more {

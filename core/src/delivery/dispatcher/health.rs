@@ -9,7 +9,6 @@ use super::host::{Health, Host};
 use super::machine::Dispatcher;
 use super::output::Event;
 use super::slab::Key;
-use super::turns::Reason;
 use super::waiters::Resource;
 use crate::client::Failure;
 
@@ -19,7 +18,7 @@ impl Dispatcher {
         let Some(host) = self.hosts.get_mut(key) else {
             return;
         };
-        if host.failure.is_some() && begun <= host.failed_at {
+        if host.failed_at.is_some_and(|failed_at| begun <= failed_at) {
             return;
         }
         host.failures = host.failures.saturating_add(1);
@@ -27,7 +26,7 @@ impl Dispatcher {
         let until = now.saturating_add(host.policy.rest.after(host.failures, &mut self.random));
         let failure = Arc::new(failure.clone());
         host.failure = Some((Arc::clone(&failure), self.failures));
-        host.failed_at = now;
+        host.failed_at = Some(now);
         host.health = Health::Resting { until };
         self.alarms.set(&mut host.bell, Some(until), Alarm::Host(key));
         let name = Arc::clone(&host.name);
@@ -51,7 +50,7 @@ impl Dispatcher {
         host.failures = 0;
         let name = Arc::clone(&host.name);
         self.tell(Event::Recovered { host: name });
-        self.nudge(now, Resource::Host(key), Reason::New);
+        self.nudge(now, Resource::Host(key));
     }
 
     /// A host has said that it is too much, about something begun at `begun`.

@@ -25,7 +25,7 @@ pub(super) struct Host {
     pub(super) failures: u32,
     /// How it failed last, and which failure of all that was.
     pub(super) failure: Option<(Arc<Failure>, u64)>,
-    pub(super) failed_at: Duration,
+    pub(super) failed_at: Option<Duration>,
     /// Connections, those being opened and closed included.
     pub(super) sessions: u32,
     /// Of those, the ones that are being opened.
@@ -99,7 +99,7 @@ impl Host {
             log_in: LogIn::Until(Duration::ZERO),
             failures: 0,
             failure: None,
-            failed_at: Duration::ZERO,
+            failed_at: None,
             sessions: 0,
             opening: 0,
             idle: BTreeSet::new(),

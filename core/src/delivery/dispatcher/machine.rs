@@ -55,6 +55,8 @@ pub struct Dispatcher {
     pub(super) for_connection: Waiters,
     pub(super) idle: BTreeSet<(Duration, Key<Session>)>,
     pub(super) closing: usize,
+    /// Connections that are promised to who has waited for one.
+    pub(super) granted: usize,
     /// What is counted as it happens.
     pub(super) counts: Metrics,
 }
@@ -97,6 +99,7 @@ impl Dispatcher {
             for_connection: Waiters::default(),
             idle: BTreeSet::new(),
             closing: 0,
+            granted: 0,
             counts: Metrics::default(),
         }
     }

@@ -136,7 +136,7 @@ impl Dispatcher {
 
     /// What a host has lost and others wait for.
     pub(super) fn nudge_both(&mut self, now: Duration, host: Key<Host>) {
-        self.nudge(now, Resource::Host(host), super::turns::Reason::New);
-        self.nudge(now, Resource::Connection, super::turns::Reason::New);
+        self.nudge(now, Resource::Host(host));
+        self.nudge(now, Resource::Connection);
     }
 }

@@ -26,9 +26,8 @@ pub(super) struct Spacing {
 #[derive(Clone, Debug)]
 pub(super) struct Warming {
     plan: WarmUp,
-    pub(super) begun: Option<Duration>,
-    /// Which day `used` is of, from 0.
-    pub(super) day: u32,
+    /// When the day is over, once it has begun.
+    pub(super) day_ends: Option<Duration>,
     /// What is allowed on that day.
     pub(super) allowed: u32,
     pub(super) used: u32,
@@ -62,7 +61,7 @@ impl Pace {
     /// From when on it is as if nothing had gone. A warm-up is remembered for two days.
     pub(super) fn forgotten_at(&self) -> Duration {
         let spaced = self.spacings.iter().map(|spacing| spacing.even).max().unwrap_or_default();
-        let warm = self.warming.as_ref().filter(|warming| warming.begun.is_some());
+        let warm = self.warming.as_ref().filter(|warming| warming.day_ends.is_some());
         spaced
             .max(warm.map_or(Duration::ZERO, |warming| warming.last.saturating_add(warming.plan.day.saturating_mul(2))))
     }
@@ -87,7 +86,7 @@ impl Spacing {
 
 impl Warming {
     fn new(plan: WarmUp) -> Self {
-        Self { plan, begun: None, day: 0, allowed: plan.first.max(1), used: 0, last: Duration::ZERO }
+        Self { plan, day_ends: None, allowed: plan.first.max(1), used: 0, last: Duration::ZERO }
     }
 
     fn is_over(&self) -> bool {
@@ -96,18 +95,28 @@ impl Warming {
 
     /// Goes on to the day that it is now.
     fn turn_to(&mut self, now: Duration) {
-        let begun = *self.begun.get_or_insert(now);
-        let length = self.plan.day.as_nanos().max(1);
-        let today = u32::try_from(now.saturating_sub(begun).as_nanos() / length).unwrap_or(u32::MAX);
-        while self.day < today && !self.is_over() {
-            self.day += 1;
-            self.used = 0;
-            if self.plan.growth > 100 {
-                let grown = u64::from(self.allowed) * u64::from(self.plan.growth) / 100;
-                self.allowed = u32::try_from(grown).unwrap_or(u32::MAX).max(self.allowed.saturating_add(1));
-            } else {
-                self.day = today;
+        let length = self.plan.day.max(Duration::from_nanos(1));
+        let ends = *self.day_ends.get_or_insert(now.saturating_add(length));
+        if ends <= now {
+            let over = now.saturating_sub(ends).as_nanos();
+            let days = u32::try_from(over / length.as_nanos()).unwrap_or(u32::MAX).saturating_add(1);
+            self.day_ends = Some(ends.saturating_add(length.saturating_mul(days)));
+            self.pass(days);
+        }
+    }
+
+    /// So many days have ended.
+    fn pass(&mut self, days: u32) {
+        self.used = 0;
+        if self.plan.growth <= 100 {
+            return;
+        }
+        for _ in 0..days {
+            if self.is_over() {
+                return;
             }
+            let grown = u64::from(self.allowed) * u64::from(self.plan.growth) / 100;
+            self.allowed = u32::try_from(grown).unwrap_or(u32::MAX).max(self.allowed.saturating_add(1));
         }
     }
 
@@ -116,14 +125,27 @@ impl Warming {
         if self.is_over() || self.used < self.allowed {
             return Duration::ZERO;
         }
-        let days = self.plan.day.saturating_mul(self.day.saturating_add(1));
-        self.begun.unwrap_or_default().saturating_add(days)
+        self.day_ends.unwrap_or_default()
     }
 
     fn take(&mut self, now: Duration) {
         self.turn_to(now);
         self.used = self.used.saturating_add(1);
         self.last = now;
+    }
+
+    /// Goes on after a pause: the day had so long to go, and the pause was so long.
+    pub(super) fn restore(&mut self, now: Duration, left: Duration, away: Duration, allowed: u32, used: u32) {
+        (self.allowed, self.used, self.last) = (allowed, used, now);
+        let length = self.plan.day.max(Duration::from_nanos(1));
+        let late = away.saturating_sub(left);
+        if late.is_zero() {
+            self.day_ends = Some(now.saturating_add(left.saturating_sub(away)));
+            return;
+        }
+        let days = u32::try_from(late.as_nanos() / length.as_nanos()).unwrap_or(u32::MAX).saturating_add(1);
+        self.pass(days);
+        self.day_ends = Some(now.saturating_add(length.saturating_mul(days).saturating_sub(late)));
     }
 }
 

@@ -30,13 +30,45 @@ impl Dispatcher {
         place: Key<Place>,
         attempts: u32,
         fell_back: bool,
+    ) {
+        if let Some(key) = self.hold(message, recipients, place, attempts, fell_back) {
+            self.enqueue(key, End::Back);
+        }
+    }
+
+    /// Goes on with a delivery, at a later moment.
+    pub(super) fn deliver_later(
+        &mut self,
+        message: Key<Held>,
+        recipients: Arc<[u32]>,
+        place: Key<Place>,
+        attempts: u32,
+        fell_back: bool,
+        due: Duration,
+    ) {
+        if let Some(key) = self.hold(message, recipients, place, attempts, fell_back)
+            && let Some(delivery) = self.deliveries.get_mut(key)
+        {
+            delivery.whereabouts = Whereabouts::Later { due };
+            self.counts.deferred += 1;
+            self.alarms.set(&mut delivery.bell, Some(due), Alarm::Delivery(key));
+        }
+    }
+
+    fn hold(
+        &mut self,
+        message: Key<Held>,
+        recipients: Arc<[u32]>,
+        place: Key<Place>,
+        attempts: u32,
+        fell_back: bool,
     ) -> Option<Key<Delivery>> {
         let held = self.messages.get_mut(message)?;
         let key = self.deliveries.insert(Delivery {
             message,
             recipients,
             place,
-            whereabouts: Whereabouts::Queued,
+            whereabouts: Whereabouts::InHand,
             attempts,
             tried: 0,
             was_moved: false,
@@ -47,7 +79,6 @@ impl Dispatcher {
         if let Some(place) = self.places.get_mut(place) {
             place.held += 1;
         }
-        self.enqueue(key, End::Back);
         Some(key)
     }
 

@@ -10,7 +10,6 @@ use super::parcel::{Target, Unrouted};
 use super::place::{Place, Routing};
 use super::session::{Session, Stage};
 use super::slab::Key;
-use super::turns::Reason;
 use super::waiters::Resource;
 use crate::client::{Closed, Failure, State};
 use crate::error::{Error, ErrorCode};
@@ -143,7 +142,7 @@ impl Dispatcher {
             }
         };
         if let Some(place) = place {
-            self.wake(place);
+            self.wake_unless_queued(place);
             self.forget_place(now, place);
         }
         self.nudge_both(now, it.host);
@@ -184,7 +183,7 @@ impl Dispatcher {
                 self.failed(now, key, now, &failure);
             }
         }
-        self.nudge(now, Resource::Host(key), Reason::New);
+        self.nudge(now, Resource::Host(key));
         self.forget_host(now, key);
     }
 
@@ -216,8 +215,8 @@ impl Dispatcher {
         if it.left == 0 || is_over {
             self.close(key);
         }
-        self.wake(place);
-        self.nudge(now, Resource::Host(host_key), Reason::New);
+        self.wake_unless_queued(place);
+        self.nudge(now, Resource::Host(host_key));
         if self.gives_way(now, key, place) {
             self.close(key);
         }

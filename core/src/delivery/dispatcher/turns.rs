@@ -18,6 +18,8 @@ use super::waiters::Resource;
 
 /// What becomes of a destination after its turn.
 pub(super) enum Next {
+    /// It has used this host, and may have more to do.
+    Used(Key<Host>),
     /// It may have more to do.
     Again,
     /// It has nothing to send.
@@ -42,22 +44,35 @@ impl Dispatcher {
         let Some(place) = self.places.get_mut(key) else {
             return true;
         };
-        let Turn::Ring { woken_by, before } = core::mem::replace(&mut place.turn, Turn::Idle) else {
-            return true;
+        // It stays in the ring while it has its turn, so that nobody wakes it.
+        let (woken_by, before) = match &mut place.turn {
+            Turn::Ring { woken_by, before } => (*woken_by, core::mem::take(before)),
+            Turn::Idle | Turn::Blocked { .. } => return true,
         };
-        let next = if self.phase == Phase::Stopping { Next::Nothing } else { self.turn(now, key) };
+        let is_granted = woken_by == Some(Resource::Connection);
+        self.granted -= usize::from(is_granted);
+        let next = if self.phase == Phase::Stopping { Next::Nothing } else { self.turn(now, key, woken_by) };
+        let mut left: Vec<_> = before.iter().map(|(resource, _)| *resource).chain(woken_by).collect();
         let turn = match next {
-            Next::Again => {
+            Next::Paused => {
+                self.granted += usize::from(is_granted);
+                self.paused.push_back(key);
+                left.clear();
+                Turn::Ring { woken_by, before }
+            }
+            Next::Blocked(resources) => {
+                left.retain(|resource| !resources.contains(resource));
+                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key, &before));
+                Turn::Blocked { at: tickets.collect() }
+            }
+            Next::Used(host) => {
+                left.push(Resource::Host(host));
                 self.ring.push_back(key);
                 Turn::Ring { woken_by: None, before: Vec::new() }
             }
-            Next::Paused => {
-                self.paused.push_back(key);
-                Turn::Ring { woken_by: None, before }
-            }
-            Next::Blocked(resources) => {
-                let tickets = resources.into_iter().filter_map(|resource| self.queue_up(resource, key, &before));
-                Turn::Blocked { at: tickets.collect() }
+            Next::Again => {
+                self.ring.push_back(key);
+                Turn::Ring { woken_by: None, before: Vec::new() }
             }
             Next::Nothing => Turn::Idle,
         };
@@ -68,8 +83,9 @@ impl Dispatcher {
         if is_idle {
             self.forget_place(now, key);
         }
-        if let Some(resource) = woken_by {
-            self.nudge(now, resource, Reason::PassedOn);
+        // What it has not used, or not used up, is for those behind it.
+        for resource in left {
+            self.nudge(now, resource);
         }
         true
     }
@@ -100,9 +116,17 @@ impl Dispatcher {
         Some((resource, ticket))
     }
 
-    /// Something has changed that this destination may have waited for.
+    /// Something has changed that this destination may have waited for, of its own.
     pub(super) fn wake(&mut self, key: Key<Place>) {
         self.wake_by(key, None);
+    }
+
+    /// The same, unless it waits for what others wait for too: then it is woken when it is its turn.
+    pub(super) fn wake_unless_queued(&mut self, key: Key<Place>) {
+        let is_queued = |place: &Place| matches!(&place.turn, Turn::Blocked { at } if !at.is_empty());
+        if !self.places.get(key).is_some_and(is_queued) {
+            self.wake(key);
+        }
     }
 
     fn wake_by(&mut self, key: Key<Place>, woken_by: Option<Resource>) {
@@ -115,6 +139,7 @@ impl Dispatcher {
             Turn::Blocked { at } => core::mem::take(at),
         };
         self.leave(&tickets);
+        self.granted += usize::from(woken_by == Some(Resource::Connection));
         if let Some(place) = self.places.get_mut(key) {
             place.turn = Turn::Ring { woken_by, before: tickets };
             self.ring.push_back(key);
@@ -135,17 +160,15 @@ impl Dispatcher {
         }
     }
 
-    /// There may be more of this resource: wakes who has waited longest. It wakes the next one after its turn, so that
-    /// nothing is left lying about and nobody is woken in vain.
-    pub(super) fn nudge(&mut self, now: Duration, resource: Resource, reason: Reason) {
+    /// There may be more of this resource: wakes who has waited longest. After its turn it wakes the next one if it has
+    /// left anything, so that nothing is left lying about and nobody is woken in vain.
+    pub(super) fn nudge(&mut self, now: Duration, resource: Resource) {
         let first = match resource {
             Resource::Connection if self.has_connection() => self.for_connection.first(),
             Resource::Connection => None,
             Resource::Host(key) => {
-                // Who wants a new connection learns in its turn that there is none, and waits for one.
-                let counts_connections = reason == Reason::PassedOn;
-                let waits = self.hosts.get(key).and_then(|host| host.waiters.first());
-                waits.filter(|_| self.host_has_room(now, key, counts_connections))
+                let first = self.hosts.get(key).and_then(|host| host.waiters.first());
+                first.filter(|_| self.host_has_room(now, key))
             }
         };
         if let Some(first) = first {
@@ -153,13 +176,14 @@ impl Dispatcher {
         }
     }
 
+    /// Whether there may be a connection more, beyond those that have been granted.
     pub(super) fn has_connection(&self) -> bool {
-        self.sessions.len() < self.config.quota.connections.max(1) as usize
+        self.sessions.len() + self.granted < self.config.quota.connections.max(1) as usize
     }
 
-    /// Whether anybody could send by this host now. Where that is just a matter of time, an alarm is set.
-    fn host_has_room(&mut self, now: Duration, key: Key<Host>, counts_connections: bool) -> bool {
-        let has_connection = self.has_connection() || !counts_connections;
+    /// Whether anybody could send by this host now, had he a connection. Where that is just a matter of time, an alarm is
+    /// set.
+    fn host_has_room(&mut self, now: Duration, key: Key<Host>) -> bool {
         let Some(host) = self.hosts.get_mut(key) else {
             return false;
         };
@@ -169,7 +193,7 @@ impl Dispatcher {
                 self.sessions.get(session).is_some_and(|session| matches!(session.stage, Stage::Idle { .. }))
             }
             Health::Probing(None) | Health::Good => {
-                let may_open = host.log_in != LogIn::Asked && host.sessions < host.limit() && has_connection;
+                let may_open = host.log_in != LogIn::Asked && host.sessions < host.limit();
                 !host.idle.is_empty() || may_open
             }
         };
@@ -181,7 +205,7 @@ impl Dispatcher {
     }
 
     /// One destination's turn: at most one message.
-    fn turn(&mut self, now: Duration, key: Key<Place>) -> Next {
+    fn turn(&mut self, now: Duration, key: Key<Place>, woken_by: Option<Resource>) -> Next {
         let Some(front) = self.front(key) else {
             return Next::Nothing;
         };
@@ -189,12 +213,14 @@ impl Dispatcher {
             return next;
         }
         let tried = self.deliveries.get(front).map_or(0, |delivery| delivery.tried);
-        let choice = match self.choose(now, key, tried) {
+        let choice = match self.choose(now, key, tried, woken_by) {
             Choice::Down => return self.none_left(now, key, front),
             choice => choice,
         };
-        if let Choice::Wait(hosts) = choice {
-            return Next::Blocked(hosts.into_iter().map(Resource::Host).collect());
+        match choice {
+            Choice::Wait(hosts) => return Next::Blocked(hosts.into_iter().map(Resource::Host).collect()),
+            Choice::NoConnection(hosts) => return self.make_room(hosts),
+            _ => {}
         }
         let Some(place) = self.places.get_mut(key) else {
             return Next::Nothing;
@@ -210,7 +236,6 @@ impl Dispatcher {
         match choice {
             Choice::Send(session) => self.send(now, key, session),
             Choice::Check(session) => self.begin_check(now, key, session),
-            Choice::Open(host) if !self.has_connection() => self.make_room(host),
             Choice::Open(host) => self.open(now, key, host),
             Choice::LogIn(host) => {
                 if let Some(host) = self.hosts.get_mut(host) {
@@ -220,7 +245,7 @@ impl Dispatcher {
                 Next::Blocked(vec![Resource::Host(host)])
             }
             Choice::Own => Next::Blocked(Vec::new()),
-            Choice::Wait(_) | Choice::Down => Next::Nothing,
+            Choice::Wait(_) | Choice::NoConnection(_) | Choice::Down => Next::Nothing,
         }
     }
 
@@ -285,11 +310,11 @@ impl Dispatcher {
             is_reduced,
             without_tls,
         }));
-        Next::Again
+        Next::Used(to)
     }
 
     /// All connections are in use: an idle one at another host has to go.
-    fn make_room(&mut self, wanted: Key<Host>) -> Next {
+    fn make_room(&mut self, wanted: Vec<Key<Host>>) -> Next {
         // The oldest ones are those for which nobody has use. One that is wanted must not go before it was used.
         let is_unwanted = |key: &Key<Session>| match self.sessions.get(*key).map(|session| &session.stage) {
             Some(Stage::Idle { of, .. }) => self.places.get(*of).is_none_or(|place| place.queued == 0),
@@ -299,7 +324,8 @@ impl Dispatcher {
         if let Some(oldest) = oldest.filter(|_| self.closing <= self.for_connection.len()) {
             self.close(oldest);
         }
-        Next::Blocked(vec![Resource::Connection, Resource::Host(wanted)])
+        let hosts = wanted.into_iter().map(Resource::Host);
+        Next::Blocked(hosts.chain([Resource::Connection]).collect())
     }
 
     fn begin_check(&mut self, now: Duration, key: Key<Place>, session: Key<Session>) -> Next {
@@ -321,7 +347,7 @@ impl Dispatcher {
             place.coming += 1;
         }
         self.outputs.push_back(Output::Check { session: session.into() });
-        Next::Again
+        self.used(session)
     }
 
     fn send(&mut self, now: Duration, key: Key<Place>, session: Key<Session>) -> Next {
@@ -372,7 +398,11 @@ impl Dispatcher {
                 }));
             }
         }
-        Next::Again
+        self.used(session)
+    }
+
+    fn used(&self, session: Key<Session>) -> Next {
+        self.sessions.get(session).map_or(Next::Again, |session| Next::Used(session.host))
     }
 
     /// The moment of a host has come.
@@ -391,7 +421,7 @@ impl Dispatcher {
         if host.waiters.is_empty() {
             self.forget_host(now, key);
         } else {
-            self.nudge(now, Resource::Host(key), Reason::New);
+            self.nudge(now, Resource::Host(key));
         }
     }
 
@@ -403,13 +433,4 @@ impl Dispatcher {
             self.forget_place(now, key);
         }
     }
-}
-
-/// Why somebody is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// Something has changed.
-    New,
-    /// Somebody has been woken, and has left something over.
-    PassedOn,
 }
