@@ -151,9 +151,15 @@ impl Fake {
             for word in said.split(", ") {
                 let session = || word.split(' ').nth(1).unwrap().parse().unwrap();
                 match word.split(' ').next() {
-                    Some("open") => drop(self.ready(session())),
-                    Some("check") => drop(self.checked(session())),
-                    Some("close") => drop(self.quit(session())),
+                    Some("open") => {
+                        self.ready(session());
+                    }
+                    Some("check") => {
+                        self.checked(session());
+                    }
+                    Some("close") => {
+                        self.quit(session());
+                    }
                     _ => rest.push(word.to_owned()),
                 }
             }
