@@ -49,6 +49,8 @@ struct Sets {
     alive: u64,
     /// One message is trying them out.
     probed: u64,
+    /// They have failed.
+    resting: u64,
 }
 
 impl Dispatcher {
@@ -67,6 +69,7 @@ impl Dispatcher {
         };
         let is_lowest = |index: &usize| place.aims.get(*index).is_some_and(|aim| aim.priority == lowest);
         let group: Vec<usize> = bits(place, sets.alive).filter(is_lowest).collect();
+        let is_several = group.len() > 1;
         let needs_more = (place.coming as usize) < place.queued;
         let may_have_more = place.connections < place.quota.connections.max(1);
 
@@ -74,8 +77,10 @@ impl Dispatcher {
         let may_connect = self.has_connection() && (woken_by.is_some() || self.for_connection.is_empty());
         let mut with_session = Vec::new();
         let mut without = Vec::new();
-        let mut keys = Vec::new();
+        // Should it have to wait, then also for those that may come back.
+        let mut keys = hosts(place, sets.probed | sets.resting);
         let mut lacks_connection = false;
+        let mut promised = None;
         for index in group {
             let Some(host) = self.places.get(key).and_then(|place| place.aims.get(index)).map(|aim| aim.host) else {
                 continue;
@@ -84,11 +89,17 @@ impl Dispatcher {
             let is_queue = self.hosts.get(host).is_some_and(|host| !host.waiters.is_empty());
             match self.room(now, host) {
                 _ if is_queue && woken_by.is_none() => {}
+                Room::Fresh(session) if self.is_promised(session, key) => promised = promised.or(Some(session)),
+                // Where hosts take turns, it waits for the one whose turn it is.
+                Room::Fresh(_) if !needs_more && is_several => without.push(index),
                 Room::Fresh(_) => with_session.push(index),
                 Room::New if !may_connect => lacks_connection = true,
                 Room::Stale(_) | Room::New | Room::LogIn => without.push(index),
                 Room::None => {}
             }
+        }
+        if let Some(session) = promised.filter(|_| may_have_more) {
+            return Choice::Send(session);
         }
         let can_begin = !with_session.is_empty() || needs_more && !without.is_empty();
         if !may_have_more || !can_begin {
@@ -108,7 +119,7 @@ impl Dispatcher {
         let Some(place) = self.places.get_mut(key) else {
             return Choice::Down;
         };
-        let host = place.next_of(&among).and_then(|index| place.aims.get(index)).map(|aim| aim.host);
+        let host = place.next_of(now, &among).and_then(|index| place.aims.get(index)).map(|aim| aim.host);
         match host.map(|host| (host, self.room(now, host))) {
             Some((_, Room::Fresh(session))) => Choice::Send(session),
             Some((_, Room::Stale(session))) => Choice::Check(session),
@@ -128,12 +139,18 @@ impl Dispatcher {
                 self.sessions.get(session).is_some_and(|session| matches!(session.stage, Stage::Idle { .. }))
             };
             match host.health {
-                Health::Resting { .. } => {}
+                Health::Resting { .. } => sets.resting |= 1 << index,
                 Health::Probing(Some(session)) if !is_idle(session) => sets.probed |= 1 << index,
                 Health::Good | Health::Probing(_) => sets.alive |= 1 << index,
             }
         }
         sets
+    }
+
+    /// Whether a session was opened for this destination, whose host had its turn by that.
+    fn is_promised(&self, session: Key<Session>, to: Key<Place>) -> bool {
+        let session = self.sessions.get(session).filter(|session| session.is_promised);
+        session.is_some_and(|session| matches!(session.stage, Stage::Idle { of, .. } if of == to))
     }
 
     fn room(&mut self, now: Duration, key: Key<Host>) -> Room {

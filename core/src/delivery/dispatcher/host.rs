@@ -163,8 +163,12 @@ impl Host {
             && self.adaptation.slowness == 1
             && self.adaptation.ceiling.is_none();
         let rested = if let Health::Resting { until } = self.health { until } else { Duration::ZERO };
+        let logged_in = match self.log_in {
+            LogIn::Until(until) if self.policy.log_in_every.is_some() => until,
+            _ => Duration::ZERO,
+        };
         let learnt = if is_plain { since } else { since.saturating_add(REMEMBERED) };
-        Some(self.pace.forgotten_at().max(rested).max(learnt))
+        Some(self.pace.forgotten_at().max(rested).max(logged_in).max(learnt))
     }
 }
 

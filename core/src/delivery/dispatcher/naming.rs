@@ -94,7 +94,7 @@ impl Dispatcher {
         if !is_unused || matches!(place.turn, Turn::Ring { .. }) {
             return;
         }
-        let at = place.pace.forgotten_at();
+        let at = place.forgotten_at();
         if at > now {
             self.alarms.set(&mut place.bell, Some(at), Alarm::Place(key));
             return;
@@ -122,9 +122,8 @@ impl Dispatcher {
         };
         match host.forgotten_at(now) {
             None => {}
-            Some(at) if at > now => {
-                self.alarms.set(&mut host.bell, Some(at), Alarm::Host(key));
-            }
+            // The end of its rest may come before.
+            Some(at) if at > now => self.alarms.set_by(&mut host.bell, at, Alarm::Host(key)),
             Some(_) => {
                 self.alarms.set(&mut host.bell, None, Alarm::Host(key));
                 if let Some(host) = self.hosts.remove(key) {

@@ -42,8 +42,13 @@ pub(super) struct Place {
     pub(super) to_charge: usize,
     /// Up to which failure those in the queue know.
     pub(super) failures_seen: u64,
+    /// When a host was chosen last.
+    chosen: Duration,
     pub(super) bell: Bell,
 }
+
+/// For how long it is remembered whose turn it is among equal hosts.
+const TURNS_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// One of its hosts.
 #[derive(Clone, Debug)]
@@ -100,12 +105,21 @@ impl Place {
             turn: Turn::Idle,
             to_charge: 0,
             failures_seen: 0,
+            chosen: Duration::ZERO,
             bell: Bell::default(),
         }
     }
 
+    /// When nothing is lost by forgetting it.
+    pub(super) fn forgotten_at(&self) -> Duration {
+        let takes_turns = self.aims.iter().any(|aim| aim.lag != 0);
+        let turns = if takes_turns { self.chosen.saturating_add(TURNS_REMEMBERED) } else { Duration::ZERO };
+        self.pace.forgotten_at().max(turns)
+    }
+
     /// Takes turns among some of its hosts, each as often as its weight says (smooth weighted round robin): which is next.
-    pub(super) fn next_of(&mut self, among: &[usize]) -> Option<usize> {
+    pub(super) fn next_of(&mut self, now: Duration, among: &[usize]) -> Option<usize> {
+        self.chosen = now;
         if let [only] = among {
             return Some(*only);
         }
@@ -137,9 +151,9 @@ mod tests {
         for weight in [5, 1, 0] {
             place.aims.push(Aim { host: Key::from_raw(0), priority: 0, weight, lag: 0 });
         }
-        let turns: Vec<_> = (0..14).filter_map(|_| place.next_of(&[0, 1, 2])).collect();
+        let turns: Vec<_> = (0..14).filter_map(|_| place.next_of(Duration::ZERO, &[0, 1, 2])).collect();
         assert_eq!(turns, [0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0]);
-        assert_eq!(place.next_of(&[1]), Some(1));
-        assert_eq!(place.next_of(&[]), None);
+        assert_eq!(place.next_of(Duration::ZERO, &[1]), Some(1));
+        assert_eq!(place.next_of(Duration::ZERO, &[]), None);
     }
 }

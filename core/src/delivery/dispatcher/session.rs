@@ -18,6 +18,8 @@ pub(super) struct Session {
     /// When it was given its first message.
     pub(super) begun: Option<Duration>,
     pub(super) without_tls: bool,
+    /// It was opened or checked for a message, and has not been given any since.
+    pub(super) is_promised: bool,
     /// How many messages it may still be given.
     pub(super) left: u32,
     /// Something has shown that it works: a message was answered, or it was open for a while.

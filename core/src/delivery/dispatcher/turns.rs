@@ -290,6 +290,7 @@ impl Dispatcher {
             opened: now,
             begun: None,
             without_tls,
+            is_promised: true,
             left: 0,
             is_proven: false,
             bell: Default::default(),
@@ -336,6 +337,7 @@ impl Dispatcher {
                 _ => now,
             };
             it.stage = Stage::Coming { to: key, is_check: true, since };
+            it.is_promised = true;
             if let Some(host) = self.hosts.get_mut(it.host)
                 && host.health != Health::Good
             {
@@ -373,6 +375,7 @@ impl Dispatcher {
             }
         }
         it.begun.get_or_insert(now);
+        it.is_promised = false;
         it.left = it.left.saturating_sub(1);
         place.pace.take(now, 1);
         self.pace.take(now, 1);
