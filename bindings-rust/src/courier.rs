@@ -18,7 +18,8 @@ use okuru_core::syntax::{Reply, Severity};
 use okuru_core::{Error, ErrorCode, Step};
 
 use crate::connect::too_late;
-use crate::flight::{Item, Loan};
+use crate::flight::Item;
+use crate::window::Loan;
 use crate::logging;
 use crate::message::Message;
 use crate::options::Options;

@@ -65,6 +65,8 @@ mod session;
 mod tls;
 mod token;
 mod transport;
+mod window;
+mod wire;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::{Client, SendMany};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use okuru_core::ErrorCode;
 use okuru_core::client::{Body, Envelope, Message, MessageId, Outcome, State, Summary, Tls};
 use okuru_core::delivery::Mailer;
-use okuru_core::delivery::dispatcher::{Backoff, Destination, Metrics, Retry};
+use okuru_core::delivery::dispatcher::{Backoff, Destination, Event as Progress, Metrics, Retry};
 use okuru_core::delivery::mailer::{Config, ConnectionId, Direct, Endpoint, Event, Opened, Output, Server};
 use okuru_core::delivery::route::{Answer, Exchange, Policy, QueryKind, Records, Way};
 use okuru_core::server::{self, Peer, Question, Seed, Session};
@@ -43,6 +43,9 @@ struct World {
     wires: BTreeMap<ConnectionId, Wire>,
     outcomes: Vec<Outcome>,
     events: Vec<String>,
+    /// The recipients of each attempt: those whose content was about to go out, and what became of whom.
+    sending: Vec<Vec<u32>>,
+    tried: Vec<Vec<(u32, State)>>,
     is_done: bool,
 }
 
@@ -65,6 +68,8 @@ impl World {
             wires: BTreeMap::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
+            sending: Vec::new(),
+            tried: Vec::new(),
             is_done: false,
         }
     }
@@ -109,7 +114,7 @@ impl World {
     fn drain(&mut self) -> Option<Duration> {
         loop {
             match self.mailer.poll(self.now) {
-                Output::Open { connection, endpoint } => self.open(connection, &endpoint),
+                Output::Open { connection, endpoint, .. } => self.open(connection, &endpoint),
                 Output::Write { connection, bytes } => self.write(connection, &bytes),
                 Output::WriteBody { connection, range, .. } => {
                     self.write(connection, &CONTENT[range.start as usize..range.end as usize]);
@@ -127,6 +132,8 @@ impl World {
                     self.mailer.dns_answer(look_up, Answer::new(records));
                 }
                 Output::Event(Event::Finished(outcome)) => self.outcomes.push(outcome),
+                Output::Event(Event::Sending { recipients, .. }) => self.sending.push(recipients.to_vec()),
+                Output::Event(Event::Progress(Progress::Tried(tried))) => self.tried.push(tried.recipients),
                 Output::Event(_) => {}
                 Output::Wait { deadline } => return deadline,
                 Output::Done => {
@@ -311,6 +318,9 @@ fn only_the_deferred_recipients_are_tried_again() {
     let taken = &world.hosts["relay.example:25"].taken;
     assert_eq!(*taken, [vec!["<a@example.org>", "<c@example.org>"], vec!["<b@example.org>"]]);
     assert!(world.now >= minutes(5) && world.now < minutes(6), "{:?}", world.now);
+    let (accepted, deferred) = (State::Accepted, State::Deferred);
+    assert_eq!(world.sending, [vec![0, 1, 2], vec![1]]);
+    assert_eq!(world.tried, [vec![(0, accepted), (1, deferred), (2, accepted)], vec![(1, accepted)]]);
 }
 
 #[test]

@@ -35,8 +35,16 @@ impl Mailer {
         };
         Some(match output {
             client::Output::Write(bytes) => Output::Write { connection, bytes },
-            client::Output::WriteBody { message, range } => {
-                Output::WriteBody { connection, message: session.flying(message)?.message, range }
+            client::Output::WriteBody { message: number, range } => {
+                let message = session.flying(number)?.message;
+                let write = Output::WriteBody { connection, message, range };
+                match session.begin(number) {
+                    Some(recipients) => {
+                        self.outputs.push_back(write);
+                        Output::Event(Event::Sending { message, recipients })
+                    }
+                    None => write,
+                }
             }
             client::Output::ReadBody { message, offset } => {
                 Output::ReadBody { connection, message: session.flying(message)?.message, offset }
