@@ -71,13 +71,13 @@ pub(crate) enum Flushed {
 }
 
 /// While more than this is gathered, no content is read and no message taken.
-const MOST_GATHERED: usize = 256 << 10;
+pub(crate) const MOST_GATHERED: usize = 256 << 10;
 
 /// When this has come together it is written, before the machine has said all that it has to say.
-const ENOUGH: usize = 128 << 10;
+pub(crate) const ENOUGH: usize = 128 << 10;
 
 /// How often what the server has said is read when writing has failed.
-const LAST_READS: usize = 64;
+pub(crate) const LAST_READS: usize = 64;
 
 impl Session {
     pub(crate) fn new(machine: Connection, info: ServerInfo, tracer: Option<Tracer>, early: Vec<u8>) -> Self {

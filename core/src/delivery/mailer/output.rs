@@ -127,8 +127,10 @@ pub enum Event {
     /// A message has ended. Each that was submitted ends once, and its content may be let go.
     Finished(Outcome),
     /// Content of a message is about to be sent to these of its recipients. It comes before the first
-    /// [`WriteBody`](Output::WriteBody) of each attempt; [`Tried`](Progress::Tried) says how that has ended.
+    /// [`ReadBody`](Output::ReadBody) of each attempt; [`Tried`](Progress::Tried) says how that has ended.
     Sending {
+        /// Over which connection.
+        connection: ConnectionId,
         /// Which message.
         message: MessageId,
         /// Which of its envelope, from 0.

@@ -35,19 +35,19 @@ impl Mailer {
         };
         Some(match output {
             client::Output::Write(bytes) => Output::Write { connection, bytes },
-            client::Output::WriteBody { message: number, range } => {
+            client::Output::WriteBody { message, range } => {
+                Output::WriteBody { connection, message: session.flying(message)?.message, range }
+            }
+            client::Output::ReadBody { message: number, offset } => {
                 let message = session.flying(number)?.message;
-                let write = Output::WriteBody { connection, message, range };
+                let read = Output::ReadBody { connection, message, offset };
                 match session.begin(number) {
                     Some(recipients) => {
-                        self.outputs.push_back(write);
-                        Output::Event(Event::Sending { message, recipients })
+                        self.outputs.push_back(read);
+                        Output::Event(Event::Sending { connection, message, recipients })
                     }
-                    None => write,
+                    None => read,
                 }
-            }
-            client::Output::ReadBody { message, offset } => {
-                Output::ReadBody { connection, message: session.flying(message)?.message, offset }
             }
             client::Output::StartTls { server_name, verify } => Output::StartTls { connection, server_name, verify },
             client::Output::GetToken => Output::GetToken { connection, server: Arc::clone(&session.server) },
