@@ -11,6 +11,7 @@ mod letter;
 mod probe;
 mod report;
 mod send;
+mod sink;
 mod trace;
 
 use std::io::{self, Write as _};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

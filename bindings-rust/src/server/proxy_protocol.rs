@@ -139,7 +139,7 @@ mod tests {
             &[b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat(),
             &[b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff".as_slice(), &[0; LONGEST]].concat(),
         ] {
-            assert_eq!(outcome(bytes), Err(io::ErrorKind::InvalidData), "{}", bytes.escape_ascii());
+            assert!(outcome(bytes).is_err(), "{}", bytes.escape_ascii());
         }
     }
 }

@@ -293,7 +293,10 @@ impl Connection {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
-        if !self.queries.is_empty() && self.sender.row.back().is_none_or(Transaction::is_said) {
+        if !self.queries.is_empty()
+            && !self.sender.is_out_of_step()
+            && self.sender.row.back().is_none_or(Transaction::is_said)
+        {
             return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {

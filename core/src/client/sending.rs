@@ -125,6 +125,11 @@ impl Sender {
         self.level >= Pipelining::Session && self.row.iter().all(is_last)
     }
 
+    /// Whether nobody knows any more which reply answers what.
+    pub(super) fn is_out_of_step(&self) -> bool {
+        self.is_out_of_step
+    }
+
     /// Whether the server takes no more transactions in this session (RFC 9422 §5.1), or has lost count of them.
     pub(super) fn is_spent(&self) -> bool {
         self.is_out_of_step || self.limits.mail_max.is_some_and(|most| self.begun >= most)

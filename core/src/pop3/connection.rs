@@ -5,9 +5,12 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::config::Config;
 use super::login::LoggingIn;
 use super::output::{Closed, Event, Failure, Output};
+use super::repeated_secret::{without_secret, without_text};
 use super::wire::Wire;
 use crate::client::{Tls, TlsInfo};
 use crate::error::{Error, ErrorCode, Step};
@@ -62,7 +65,9 @@ pub struct Connection {
     pub(super) timestamp: Result<Option<Pop3Timestamp>, Error>,
     /// Mechanisms that were refused.
     pub(super) tried: Vec<Mechanism>,
-    framer: Pop3Framer,
+    /// What has been said last that is a secret, or tells one: a server may repeat it.
+    pub(super) said: Zeroizing<Vec<u8>>,
+    pub(super) framer: Pop3Framer,
 }
 
 impl Connection {
@@ -75,6 +80,7 @@ impl Connection {
             capabilities: None,
             timestamp: Ok(None),
             tried: Vec::new(),
+            said: Zeroizing::default(),
             framer: Pop3Framer::new(config.reply_limits.line.min(config.reply_limits.bytes)),
             config,
         }
@@ -95,7 +101,10 @@ impl Connection {
                 _ => match self.framer.next(&mut input) {
                     Ok(Some(line)) => self.heard(now, &line),
                     Ok(None) => return,
-                    Err(error) => return self.hang_up(error.at(self.step())),
+                    Err(error) => {
+                        let error = self.without_quotation(error).at(self.step());
+                        return self.hang_up(error);
+                    }
                 },
             }
         }
@@ -192,11 +201,16 @@ impl Connection {
 
     /// A line has come.
     fn heard(&mut self, now: Duration, line: &[u8]) {
-        self.wire.heard(line);
-        if self.wire.is_unsaid() || matches!(self.phase, Phase::Token) {
-            return self.unasked(line);
+        let repeats_secret = self.repeats_secret(line);
+        if repeats_secret {
+            self.wire.heard(without_text(line).as_bytes());
+        } else {
+            self.wire.heard(line);
         }
-        if let Phase::Listing(listing) = &mut self.phase {
+        let asked = !self.wire.is_unsaid() && !matches!(self.phase, Phase::Token);
+        if let Phase::Listing(listing) = &mut self.phase
+            && asked
+        {
             return match listing.add(line, &self.config) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -208,20 +222,21 @@ impl Connection {
             };
         }
         match Pop3Response::parse(line) {
-            Ok(response) => self.answered(now, line, response),
-            Err(error) => self.hang_up(error.at(self.step())),
+            Ok(response) => {
+                let response = if repeats_secret { without_secret(response) } else { response };
+                if asked { self.answered(now, line, response) } else { self.unasked(&response) }
+            }
+            Err(error) => {
+                let error = self.without_quotation(error).at(self.step());
+                self.hang_up(error);
+            }
         }
     }
 
-    /// A line has come that nothing had asked for.
-    fn unasked(&mut self, line: &[u8]) {
-        let error = match Pop3Response::parse(line) {
-            Ok(response) => {
-                let what = format!("the server said without being asked: {response}");
-                Error::new(ErrorCode::ProtocolUnexpectedReply, what)
-            }
-            Err(error) => error,
-        };
+    /// A response has come that nothing had asked for.
+    fn unasked(&mut self, response: &Pop3Response) {
+        let what = format!("the server said without being asked: {response}");
+        let error = Error::new(ErrorCode::ProtocolUnexpectedReply, what);
         self.hang_up(error.at(self.step()));
     }
 

@@ -104,12 +104,18 @@ impl Connection {
             (LoggingIn::User { password }, Pop3Response::Ok(_)) => {
                 let password = password.clone();
                 self.phase = Phase::LoggingIn(LoggingIn::Pass);
-                self.wire.say(now, &[b"PASS ", password.as_bytes()], Some("PASS <hidden>"));
+                self.say_secret(b"PASS ", password.as_bytes(), "PASS <hidden>", now);
             }
             (LoggingIn::Pass, Pop3Response::Ok(_)) => self.logged_in(Method::UserPass, now),
             (LoggingIn::Apop, Pop3Response::Ok(_)) => self.logged_in(Method::Apop, now),
             (_, response @ Pop3Response::Err(..)) => self.refused(response, now),
         }
+    }
+
+    /// Says a line of which only `shown` may be seen.
+    fn say_secret(&mut self, verb: &[u8], secret: &[u8], shown: &str, now: Duration) {
+        self.said = Zeroizing::new(secret.to_vec());
+        self.wire.say(now, &[verb, secret], Some(shown));
     }
 
     fn logged_in(&mut self, method: Method, now: Duration) {
@@ -145,7 +151,7 @@ impl Connection {
             self.wire.say(now, &[command.as_bytes()], None);
         } else {
             let shown = format!("{command} <hidden>");
-            self.wire.say(now, &[command.as_bytes(), b" ", initial.as_bytes()], Some(&shown));
+            self.say_secret(format!("{command} ").as_bytes(), initial.as_bytes(), &shown, now);
         }
         self.tried.push(mechanism);
         let credentials = credentials.clone();
@@ -166,7 +172,7 @@ impl Connection {
             Error::new(ErrorCode::AuthNotOffered, what)
         })?;
         let response = apop(credentials, &timestamp, self.takes_utf8())?;
-        self.wire.say(now, &[b"APOP ", response.as_bytes()], Some("APOP <hidden>"));
+        self.say_secret(b"APOP ", response.as_bytes(), "APOP <hidden>", now);
         self.phase = Phase::LoggingIn(LoggingIn::Apop);
         Ok(())
     }
@@ -180,7 +186,7 @@ impl Connection {
             None => decoded(challenge).and_then(|challenge| auth.exchange.challenge(&challenge)),
         };
         match response {
-            Ok(response) => self.wire.say(now, &[encoded(&response).as_bytes()], Some("<hidden>")),
+            Ok(response) => self.say_secret(b"", encoded(&response).as_bytes(), "<hidden>", now),
             Err(error) => {
                 // RFC 5034 §4: a client cancels by a single "*".
                 self.phase = Phase::LoggingIn(LoggingIn::Cancelled(error.at(Step::Auth)));

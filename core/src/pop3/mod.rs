@@ -42,6 +42,7 @@ mod config;
 mod connection;
 mod login;
 mod output;
+mod repeated_secret;
 mod wire;
 
 pub use config::{Config, Login};

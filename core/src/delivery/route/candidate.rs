@@ -73,7 +73,8 @@ impl Candidate {
 
     /// To be asked when all has been found.
     pub(super) fn fate(&self, config: &Config) -> Fate {
-        if self.canonical.as_ref().is_some_and(|name| config.ourselves.has_name(name))
+        if config.ourselves.has_name(&self.name)
+            || self.canonical.as_ref().is_some_and(|name| config.ourselves.has_name(name))
             || self.v4.iter().chain(&self.v6).any(|address| config.ourselves.has_address(*address))
         {
             return Fate::Own;
@@ -105,13 +106,16 @@ impl Candidate {
     }
 }
 
-/// By turns, so that a bound leaves some of both.
+/// Each once, by turns, so that a bound leaves some of both.
 fn interleaved(first: &[IpAddr], second: &[IpAddr], most: usize) -> Vec<IpAddr> {
     let mut all = Vec::new();
-    for index in 0..first.len().max(second.len()).min(most) {
-        all.extend([first, second].into_iter().filter_map(|addresses| addresses.get(index).copied()));
+    for index in 0..first.len().max(second.len()) {
+        for address in [first, second].into_iter().filter_map(|addresses| addresses.get(index).copied()) {
+            if all.len() < most && !all.contains(&address) {
+                all.push(address);
+            }
+        }
     }
-    all.truncate(most);
     all
 }
 

@@ -155,6 +155,7 @@ fn known_answers() {
         (&nobody, "d.test", "d.test MX 1 a..b\nd.test MX 2 m.test\nm.test A 192.0.2.1", "m.test 2 192.0.2.1"),
         (&nobody, "d.test", "d.test A 0.0.0.0\nd.test A 224.0.0.1\nd.test AAAA ::", "no_such_domain 5.1.2"),
         (&nobody, "d.test", "d.test A 255.255.255.255\nd.test AAAA ::ffff:192.0.2.1", "no_such_domain 5.1.2"),
+        (&nobody, "d.test", "d.test A 192.0.2.1\nd.test A 192.0.2.1", "d.test - 192.0.2.1"),
         // Literals.
         (&nobody, "[192.0.2.7]", "", "[192.0.2.7] - 192.0.2.7"),
         (&nobody, "[ipv6:2001:DB8::7]", "", "[IPv6:2001:db8::7] - 2001:db8::7"),
@@ -180,6 +181,8 @@ fn known_answers() {
         ),
         (&us(&[], &["192.0.2.9"]), "d.test", "d.test A 192.0.2.9", "loop 5.4.6"),
         (&us(&[], &["::ffff:192.0.2.9"]), "d.test", "d.test A 192.0.2.9", "loop 5.4.6"),
+        (&us(&["d.test"], &[]), "d.test", "d.test A 192.0.2.1", "loop 5.4.6"),
+        (&us(&["us.test"], &[]), "d.test", "d.test CNAME us.test\nus.test A 192.0.2.1", "loop 5.4.6"),
         (&us(&["d.test"], &[]), "d.test", "d.test MX 1 m.test\nm.test A 192.0.2.1", "m.test 1 192.0.2.1"),
         (&us(&[], &["192.0.2.7"]), "[192.0.2.7]", "", "loop 5.4.6"),
         (&us(&["[192.0.2.7]"], &[]), "[192.0.2.7]", "", "loop 5.4.6"),
