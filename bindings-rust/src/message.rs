@@ -101,6 +101,13 @@ impl Message {
         &self.envelope
     }
 
+    /// The same message from and to others.
+    #[must_use]
+    pub fn envelope_replaced(mut self, envelope: impl Into<Arc<Envelope>>) -> Self {
+        self.envelope = envelope.into();
+        self
+    }
+
     /// How content that is not plain 7-bit text is declared.
     #[must_use]
     pub fn body_declaration(mut self, declaration: BodyDeclaration) -> Self {

@@ -14,7 +14,7 @@ use okuru::mailer::{
     Attempt, Backoff, Event, Journal, Mailer, MailerOptions, Progress, Rate, Relay, Retry, Way,
 };
 use okuru::{Content, Error, ErrorCode, Message, MessageId, Options, Outcome, State, Summary};
-use server_support::{Desk, NAME, Running, Taken, config, identity, start, start_with};
+use server_support::{Desk, NAME, Running, Taken, config, identity, start};
 
 const CONTENT: &[u8] = b"Subject: x\r\n\r\n.\r\n..dots\r\nend\r\n";
 
@@ -101,10 +101,7 @@ fn the_next_relay_takes_over_and_turns_are_taken() {
 
 #[test]
 fn over_tls_with_a_large_content_that_two_servers_read_at_a_time() {
-    let secured = |desk| {
-        start_with(desk, config(), |server| server, |endpoint| endpoint.tls(identity().tls()))
-    };
-    let (one, two) = (secured(Desk::default()), secured(Desk::default()));
+    let (one, two) = (start(Desk::default(), config()), start(Desk::default(), config()));
     let secure = |running: &Running| {
         let options = Options::new(&format!("smtp://{}", running.address())).unwrap();
         options.tls_name(NAME).add_root_certificate(identity().ca.clone().into_bytes())
