@@ -20,9 +20,9 @@ use crate::server_info::ServerInfo;
 #[cfg(feature = "rustls")]
 use crate::tls::Trust;
 use crate::transport::Transport;
+use crate::window::{Available, Loan};
 #[cfg(not(feature = "rustls"))]
 use crate::wire::without_tls;
-use crate::window::{Available, Loan};
 use crate::wire::{Received, Wire};
 
 /// One connection to a server.

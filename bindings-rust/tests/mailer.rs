@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use okuru::mailer::{
-    Attempt, Backoff, Event, Journal, Mailer, MailerOptions, Progress, Rate, Relay, Retry, Way,
-};
+use okuru::mailer::{Attempt, Backoff, Event, Journal, Mailer, MailerOptions, Progress, Rate, Relay, Retry, Way};
 use okuru::{Content, Error, ErrorCode, Message, MessageId, Options, Outcome, State, Summary};
 use server_support::{Desk, NAME, Running, Taken, config, identity, start};
 
@@ -90,7 +88,8 @@ fn the_next_relay_takes_over_and_turns_are_taken() {
         mailer.stop().await;
         assert_eq!(two.taken().len(), 20);
 
-        let mailer = Mailer::new(Way::round_robin([Relay::new(plain(&one)).weight(3), Relay::new(plain(&two))])).unwrap();
+        let mailer =
+            Mailer::new(Way::round_robin([Relay::new(plain(&one)).weight(3), Relay::new(plain(&two))])).unwrap();
         assert!(all_accepted(&send(&mailer, numbered(400)).await));
         mailer.stop().await;
         let (one, two) = (one.taken().len(), two.taken().len());
@@ -101,7 +100,8 @@ fn the_next_relay_takes_over_and_turns_are_taken() {
 
 #[test]
 fn over_tls_with_a_large_content_that_two_servers_read_at_a_time() {
-    let (one, two) = (start(Desk::default(), config()), start(Desk::default(), config()));
+    let secured = || start(Desk::default(), okuru::server::Config { tls: okuru::server::Tls::Required, ..config() });
+    let (one, two) = (secured(), secured());
     let secure = |running: &Running| {
         let options = Options::new(&format!("smtp://{}", running.address())).unwrap();
         options.tls_name(NAME).add_root_certificate(identity().ca.clone().into_bytes())
@@ -127,7 +127,9 @@ fn over_tls_with_a_large_content_that_two_servers_read_at_a_time() {
     });
     for (taken, count) in [(one.taken(), 4), (two.taken(), 3)] {
         assert_eq!(taken.len(), count);
-        assert!(taken.iter().all(|taken| taken.content == large && taken.recipients.len() == 1 && taken.with == "ESMTPS"));
+        assert!(
+            taken.iter().all(|taken| taken.content == large && taken.recipients.len() == 1 && taken.with == "ESMTPS")
+        );
     }
 }
 
@@ -137,7 +139,10 @@ fn what_can_not_be_read_or_sent_has_an_outcome_too() {
     run(async {
         let mailer = Mailer::relay(plain(&running)).unwrap();
         let missing = mailer.send(to(&["bob@example.org"], Content::file("/nonexistent/x.eml"))).await;
-        assert_eq!((missing.summary(), missing.error.unwrap().code()), (Summary::Deferred, ErrorCode::MessageUnreadable));
+        assert_eq!(
+            (missing.summary(), missing.error.unwrap().code()),
+            (Summary::Deferred, ErrorCode::MessageUnreadable)
+        );
         let nobody = mailer.send(to(&[], CONTENT)).await;
         assert_eq!(nobody.error.unwrap().code(), ErrorCode::MessageNoRecipients);
         let some = mailer.send(to(&["bob@example.org", "nobody@example.org"], CONTENT)).await;
@@ -172,7 +177,8 @@ fn a_rate_is_kept_and_messages_come_one_by_one() {
         assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
         // A stream that has no message for now does not keep the outcomes back.
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let messages = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|it| (it, receiver)) });
+        let messages =
+            stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|it| (it, receiver)) });
         let mut outcomes = mailer.send_many(messages);
         for _ in 0..3 {
             sender.send(to(&["bob@example.org"], CONTENT)).unwrap();
@@ -218,10 +224,14 @@ fn a_journal_knows_before_anything_is_sent() {
         let full = Arc::new(Books { is_full: true, ..Books::default() });
         let message = to(&["c@example.org"], CONTENT);
         let outcomes: Vec<_> = mailer.send_many(stream::iter([message])).journal(full).collect().await;
-        assert_eq!((outcomes[0].summary(), outcomes[0].error.as_ref().unwrap().code()), (Summary::Deferred, ErrorCode::Cancelled));
+        assert_eq!(
+            (outcomes[0].summary(), outcomes[0].error.as_ref().unwrap().code()),
+            (Summary::Deferred, ErrorCode::Cancelled)
+        );
     });
     let told = books.told.lock().unwrap();
-    let expected = ["sending 0 [0, 1]", "tried 0 [(0, Accepted), (1, Rejected)]", "sending 1 [0]", "tried 1 [(0, Accepted)]"];
+    let expected =
+        ["sending 0 [0, 1]", "tried 0 [(0, Accepted), (1, Rejected)]", "sending 1 [0]", "tried 1 [(0, Accepted)]"];
     let mut sorted: Vec<&str> = told.iter().map(String::as_str).collect();
     sorted.sort_by_key(|line| line.split(' ').nth(1).map(str::to_owned));
     assert_eq!(sorted, expected);

@@ -197,11 +197,14 @@ impl Books {
             let Some(text) = line.strip_suffix('\n') else { break };
             whole += length as u64;
             if std::mem::take(&mut is_first) {
-                let known: Job = serde_json::from_str(text).map_err(|_| "it holds no books of okuru send".to_owned())?;
+                let known: Job =
+                    serde_json::from_str(text).map_err(|_| "it holds no books of okuru send".to_owned())?;
                 if known != *job {
-                    return Err("it holds the books of other messages: give the same files, --repeat, --from and --to, \
+                    return Err(
+                        "it holds the books of other messages: give the same files, --repeat, --from and --to, \
                                 or another file"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
             } else if enter(&mut self.earlier, text).is_none() {
                 return Err(format!("this line has no meaning: {}", text.escape_debug()));

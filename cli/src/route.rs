@@ -132,7 +132,8 @@ fn json(address: &str, found: &Result<Resolution, Error>) -> Result<String, Fail
 }
 
 fn in_words(address: &str, found: &Result<Resolution, Error>) -> String {
-    let printable: String = address.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let printable: String =
+        address.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
     let mut text = format!("{printable}\n");
     let found = match found {
         Ok(found) => found,

@@ -11,9 +11,9 @@ use tokio::io::ReadBuf;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::content::Reader;
-use crate::window::Loan;
 use crate::message::Message;
 use crate::token::{TokenFuture, TokenSource};
+use crate::window::Loan;
 
 /// A message whose file is being opened. Gives it back, without its content where the thread has gone wrong.
 pub(crate) type Opening = JoinHandle<(Message, io::Result<()>)>;

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::call::{Attempt, Journal, Submission, Unreadable};
+use super::call::{Attempt, Call, Journal, Submission, Unreadable};
 use super::letter::{Letter, Supply};
 use super::link::{Feed, Letters, Link};
 use super::options::Observer;
@@ -55,6 +55,8 @@ pub(super) struct Driver {
     letters: Letters,
     /// Attempts whose content has been gathered, and that no journal knows yet.
     begun: Vec<(ConnectionId, MessageId, Arc<[u32]>)>,
+    /// Outcomes that have not been told.
+    ended: Vec<(Arc<Call>, Outcome)>,
     orders: mpsc::UnboundedReceiver<Order>,
     submissions: mpsc::Receiver<Submission>,
     /// Whether nothing is taken any more.
@@ -114,6 +116,7 @@ impl Driver {
             tasks: JoinSet::new(),
             letters: HashMap::new(),
             begun: Vec::new(),
+            ended: Vec::new(),
             orders: ends.orders,
             submissions: ends.submissions,
             is_stopping: false,
@@ -169,17 +172,17 @@ impl Driver {
                 }
                 is_idle = false;
             }
-            while let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
-                if let Ok(done) = done {
-                    self.done(done, now);
-                }
-                is_idle = false;
-            }
             self.woken.take(&mut woken);
             woken.sort_unstable();
             woken.dedup();
             for connection in woken.drain(..) {
                 is_idle &= !self.serve(connection, now);
+            }
+            while let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
+                if let Ok(done) = done {
+                    self.done(done, now);
+                }
+                is_idle = false;
             }
             while self.is_stopping || self.machine.wants_message() {
                 match self.submissions.poll_recv(context) {
@@ -188,14 +191,14 @@ impl Driver {
                 }
                 is_idle = false;
             }
-            let Some(deadline) = self.drain(now) else {
-                self.publish();
+            let deadline = self.drain(now);
+            self.publish();
+            let Some(deadline) = deadline else {
                 return Poll::Ready(());
             };
             if !is_idle {
                 continue;
             }
-            self.publish();
             match deadline {
                 Some(deadline) if self.alarm.poll(context, self.clock, deadline).is_ready() => {
                     self.machine.deadline_passed(self.clock.elapsed().max(deadline));
@@ -207,8 +210,12 @@ impl Driver {
         Poll::Pending
     }
 
-    fn publish(&self) {
+    /// Tells how things stand, and then what has ended.
+    fn publish(&mut self) {
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.metrics();
+        for (call, outcome) in self.ended.drain(..) {
+            call.tell(outcome.message, outcome);
+        }
     }
 
     fn obey(&mut self, order: Order, now: Duration) {
@@ -271,43 +278,47 @@ impl Driver {
     fn opened(&mut self, connection: ConnectionId, result: Result<(Stream, Opened), Error>, now: Duration) {
         let mut nonce = [0; 24];
         let random = getrandom::fill(&mut nonce).map_err(|error| no_random(&error));
-        let (stream, mut opened) = match result.and_then(|opened| random.map(|()| opened)) {
+        let (stream, opened) = match result.and_then(|opened| random.map(|()| opened)) {
             Ok(opened) => opened,
             Err(error) => return self.machine.failed(now, connection, error),
         };
-        let early = std::mem::take(&mut opened.early);
         self.machine.opened(now, connection, &Known { local: opened.local, nonce });
         self.links.insert(connection, Link::new(stream, self.woken.waker(connection), opened));
-        if !early.is_empty() {
-            self.receive(connection, Bytes::Others(&early), now);
-        }
+        // It is read from once the machine has begun.
         self.woken.again(connection);
     }
 
-    /// Reads and writes what can be read and written on a connection. Says whether anything came of it.
+    /// Does one thing that can be done on a connection: the machine is asked what it has to say before the next. Says whether
+    /// there was something.
     fn serve(&mut self, connection: ConnectionId, now: Duration) -> bool {
         let Some(link) = self.links.get_mut(&connection) else {
             return false;
         };
-        let mut is_busy = false;
-        if link.is_blocked {
-            is_busy |= self.flush(connection, now);
+        if link.is_blocked && self.flush(connection, now) {
+            self.woken.again(connection);
+            return true;
         }
         let Some(link) = self.links.get_mut(&connection) else {
-            return is_busy;
+            return false;
         };
         if let Poll::Ready(failed) = link.poll_reading(&mut self.letters) {
             if let Some((message, error)) = failed {
                 self.machine.content_failed(connection, message, &unreadable(&error));
             }
             self.feed(connection, now);
-            is_busy = true;
+            self.woken.again(connection);
+            return true;
         }
-        let Some(link) = self.links.get_mut(&connection).filter(|link| !link.is_deaf) else {
-            return is_busy;
-        };
+        if let early @ [_, ..] = &*std::mem::take(&mut link.early) {
+            self.receive(connection, Bytes::Others(early), now);
+            self.woken.again(connection);
+            return true;
+        }
+        if link.is_deaf {
+            return false;
+        }
         match link.poll_read(&mut self.buffer) {
-            Poll::Pending => return is_busy,
+            Poll::Pending => return false,
             Poll::Ready(Ok(0)) => {
                 link.is_deaf = true;
                 match link.wire.cut_short() {
@@ -573,7 +584,7 @@ impl Driver {
                 if let Some(letter) = self.letters.remove(&outcome.message) {
                     let outcome = Outcome { message: letter.index, ..outcome };
                     logging::outcome(&outcome);
-                    letter.call.tell(letter.index, outcome);
+                    self.ended.push((letter.call, outcome));
                 }
             }
             Event::Sending { connection, message, recipients } => {

@@ -22,6 +22,8 @@ pub(super) struct Link {
     stream: Stream,
     pub(super) wire: Wire,
     waker: Waker,
+    /// What the server had said before the machine began.
+    pub(super) early: Vec<u8>,
     #[cfg(feature = "rustls")]
     pub(super) trust: Option<Trust>,
     /// What was gathered before could not all be written.
@@ -53,12 +55,11 @@ pub(super) enum Feed<'a> {
 
 impl Link {
     pub(super) fn new(stream: Stream, waker: Waker, opened: Opened) -> Self {
-        #[cfg(not(feature = "rustls"))]
-        drop(opened);
         Self {
             stream,
             wire: Wire::default(),
             waker,
+            early: opened.early,
             #[cfg(feature = "rustls")]
             trust: opened.trust,
             is_blocked: false,

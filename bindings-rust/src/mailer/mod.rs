@@ -60,8 +60,8 @@ use okuru_core::{Error, ErrorCode};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::call::{Attempt, Journal};
 use self::call::Submission;
+pub use self::call::{Attempt, Journal};
 use self::driver::{Driver, Ends, Order};
 pub use self::options::{DirectOptions, MailerOptions, PopLogin, Relay, Way};
 #[cfg(feature = "dns")]
