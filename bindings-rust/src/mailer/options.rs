@@ -306,7 +306,7 @@ impl Relay {
         self
     }
 
-    /// Its share among those of the same priority; 1 without this.
+    /// How often it has its turn among those of the same priority that have a connection to spare; 1 without this.
     #[must_use]
     pub fn weight(mut self, weight: u16) -> Self {
         self.weight = weight;

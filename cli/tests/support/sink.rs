@@ -51,6 +51,11 @@ impl Sink {
         line
     }
 
+    /// What it has told of a message by now, if there is one.
+    pub(crate) fn next_message(&self) -> Option<Value> {
+        self.lines.try_recv().ok()
+    }
+
     /// What it has told of by now, besides.
     pub(crate) fn more_messages(&self) -> usize {
         self.lines.try_iter().count()
