@@ -80,8 +80,8 @@ pub(crate) const ROUTE: &str = "\
 Tell where mail for an address goes, and why: to the servers that its domain names by MX records, to its own addresses where it names \
 none, or nowhere.
 
-The exit status is that of the worst address: 0 if there are servers, 75 if nobody knows for now, 68 if there is no such domain, \
-69 if it takes no mail, if mail would come back to us or if no server can be used, 64 if it is no address.";
+The exit status is the first of these that applies to any address: 68 if there is no such domain, 75 if nobody knows for now, 64 if \
+it is no address, 69 if it takes no mail, if mail would come back to us or if no server can be used, 0 if there are servers.";
 
 /// At the end of its help.
 pub(crate) const ROUTE_END: &str = "\

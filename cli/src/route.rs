@@ -32,6 +32,9 @@ struct HostEntry<'a> {
 /// What an address that is none gets (RFC 3463 §3.2: bad destination mailbox address syntax).
 const BAD_ADDRESS: &str = "5.1.3";
 
+/// How many servers are told of that are not used.
+const MOST_SKIPPED: usize = 10;
+
 /// How many addresses are looked up at a time.
 const AT_A_TIME: usize = 32;
 
@@ -150,8 +153,11 @@ fn in_words(address: &str, found: &Result<Resolution, Error>) -> String {
     }
     let enhanced = found.enhanced.map(|code| format!(" [{code}]")).unwrap_or_default();
     let _ = writeln!(text, "  {}{enhanced}", found.reason);
-    for skipped in &found.skipped {
+    for skipped in found.skipped.iter().take(MOST_SKIPPED) {
         let _ = writeln!(text, "  not used: {}, since {}", skipped.name, skipped.why);
+    }
+    if let Some(more @ 1..) = found.skipped.len().checked_sub(MOST_SKIPPED) {
+        let _ = writeln!(text, "  not used: {more} more");
     }
     text
 }

@@ -15,8 +15,8 @@ fn each_verdict_has_its_line() {
     let addresses = ["a@two.test", "b@implicit.test", "c@null.test", "d@nowhere.test", "e@broken", "f@second.test"];
     let others = ["g@vain.test", "no address", "h@[127.0.0.4]", "i@alias.test"];
     let run = route(&[&["--json", "--self-address", "127.0.0.10"], &addresses[..], &others].concat());
-    // The worst of them: nobody knows for now.
-    assert_eq!((run.status, run.stderr.as_str()), (75, ""), "{run:?}");
+    // The worst of them: there is no such domain.
+    assert_eq!((run.status, run.stderr.as_str()), (68, ""), "{run:?}");
     let lines = run.json();
     let keys: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["address", "enhanced", "hosts", "reason", "verdict"]);
