@@ -217,7 +217,10 @@ fn a_journal_knows_before_anything_is_sent() {
     let books = Arc::new(Books::default());
     run(async {
         let mailer = Mailer::new(MailerOptions::new(plain(&running)).connections(1)).unwrap();
-        let messages = vec![to(&["a@example.org", "nobody@example.org"], CONTENT), to(&["b@example.org"], CONTENT)];
+        let messages = vec![
+            to(&["a@example.org", "nobody@example.org"], CONTENT),
+            to(&["b@example.org"], "Subject: x\r\n\r\nno dots\r\n"),
+        ];
         let outcomes: Vec<_> = mailer.send_many(stream::iter(messages)).journal(books.clone()).collect().await;
         assert_eq!(outcomes.len(), 2);
 

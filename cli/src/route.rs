@@ -149,7 +149,7 @@ fn in_words(address: &str, found: &Result<Resolution, Error>) -> String {
     for host in found.hosts() {
         let preference = host.preference.map_or_else(|| "-".to_owned(), |preference| preference.to_string());
         let addresses: Vec<_> = host.addresses.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "  {preference:>5}  {:width$}  {}", host.name, addresses.join(" "));
+        let _ = writeln!(text, "  {preference:>5}  {:width$}  {}", host.name.as_str(), addresses.join(" "));
     }
     let enhanced = found.enhanced.map(|code| format!(" [{code}]")).unwrap_or_default();
     let _ = writeln!(text, "  {}{enhanced}", found.reason);

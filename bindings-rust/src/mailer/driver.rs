@@ -46,12 +46,12 @@ pub(super) struct Driver {
     /// Connections that are being opened.
     opening: HashMap<ConnectionId, AbortHandle>,
     links: HashMap<ConnectionId, Link>,
-    /// The server of each connection.
-    servers: HashMap<ConnectionId, Arc<str>>,
     /// Connections that have something to be written.
     due: Vec<ConnectionId>,
     woken: Arc<Woken>,
     tasks: JoinSet<Done>,
+    /// There is a task that has not been waited for.
+    has_begun: bool,
     letters: Letters,
     /// Attempts whose content has been gathered, and that no journal knows yet.
     begun: Vec<(ConnectionId, MessageId, Arc<[u32]>)>,
@@ -110,10 +110,10 @@ impl Driver {
             resolver: None,
             opening: HashMap::new(),
             links: HashMap::new(),
-            servers: HashMap::new(),
             due: Vec::new(),
             woken: Arc::default(),
             tasks: JoinSet::new(),
+            has_begun: false,
             letters: HashMap::new(),
             begun: Vec::new(),
             ended: Vec::new(),
@@ -196,7 +196,7 @@ impl Driver {
             let Some(deadline) = deadline else {
                 return Poll::Ready(());
             };
-            if !is_idle {
+            if !is_idle || std::mem::take(&mut self.has_begun) {
                 continue;
             }
             match deadline {
@@ -394,7 +394,7 @@ impl Driver {
                     }
                     self.feed(connection, now);
                 }
-                Output::Open { connection, server, endpoint } => self.open(connection, server, endpoint),
+                Output::Open { connection, server, endpoint } => self.open(connection, &server, endpoint),
                 Output::StartTls { connection, server_name, verify } => {
                     self.begin_tls(connection, &server_name, verify, now);
                 }
@@ -404,6 +404,7 @@ impl Driver {
                         let mut token = GettingToken::begin(options.token.as_ref());
                         Done::Token(connection, poll_fn(|context| token.poll(context)).await)
                     });
+                    self.has_begun = true;
                 }
                 Output::Close { connection } => self.close(connection),
                 Output::Resolve { look_up, query } => self.resolve(look_up, query),
@@ -418,13 +419,11 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, connection: ConnectionId, server: Arc<str>, endpoint: Arc<Endpoint>) {
-        let side = Arc::clone(self.sides.of(&server));
-        self.servers.insert(connection, server);
+    fn open(&mut self, connection: ConnectionId, server: &str, endpoint: Arc<Endpoint>) {
+        let side = Arc::clone(self.sides.of(server));
         let task = self.tasks.spawn(async move { Done::Opened(connection, side.open(&endpoint).await) });
         self.opening.insert(connection, task);
-        // Whoever waits for tasks did not know of this one.
-        self.woken.again(connection);
+        self.has_begun = true;
     }
 
     #[cfg(feature = "rustls")]
@@ -448,7 +447,7 @@ impl Driver {
         match self.resolver.clone() {
             Some(resolver) => {
                 self.tasks.spawn(async move { Done::Answered(look_up, resolver.look_up(&query).await) });
-                self.woken.again(ConnectionId(u64::MAX));
+                self.has_begun = true;
             }
             None => self.machine.dns_answer(look_up, failed_answer()),
         }
@@ -464,10 +463,11 @@ impl Driver {
         if let Some(task) = self.opening.remove(&connection) {
             task.abort();
         }
-        self.servers.remove(&connection);
+        let count = self.begun.len();
         self.begun.retain(|(on, ..)| *on != connection);
+        let is_unknown_to_journal = self.begun.len() < count;
         if let Some(mut link) = self.links.remove(&connection)
-            && !link.is_blocked
+            && !(link.is_blocked || is_unknown_to_journal)
         {
             // Nobody waits for it.
             let _ = link.write();

@@ -191,6 +191,7 @@ impl MailerOptions {
         let mut dispatcher = self.dispatcher.clone();
         if is_direct {
             dispatcher.quota.connections = self.connections.unwrap_or(dispatcher.quota.connections);
+            dispatcher.route_age = dispatcher.route_age.or(dispatcher::Config::direct().route_age);
             dispatcher.host.without_tls |= self.direct.options.tls == Tls::Opportunistic;
         }
         let (direct, side) = self.direct.build()?;
@@ -294,7 +295,7 @@ impl From<Relay> for Way {
 }
 
 impl Relay {
-    /// The server of `options`.
+    /// The server of `options`. How long a message may take is not said there, but by [`MailerOptions::deadline`].
     pub fn new(options: Options) -> Self {
         Self { options, priority: None, weight: 1, connections: None, rates: Vec::new(), pop_login: None }
     }
@@ -424,7 +425,7 @@ impl DirectOptions {
         Self::like(Options::at(nowhere, Default::default(), Tls::Opportunistic))
     }
 
-    /// The servers are spoken to as these options say, apart from the address, the credentials and the proxy.
+    /// The servers are spoken to as these options say, apart from the address, the credentials and the deadline.
     pub fn like(options: Options) -> Self {
         Self { options, port: 25, route: route::Config::default(), dns: None }
     }

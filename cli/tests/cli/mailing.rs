@@ -191,7 +191,7 @@ fn only_those_who_are_left_get_it_again() {
     let files = letters(folder.path(), 1);
     let state = folder.path().join("state");
     let resume = ["--json", "--resume", state.to_str().unwrap()];
-    let picky = Behaviour::default().offer(&["PIPELINING"]).on("RCPT TO:<c@", "450 4.2.1 later").start();
+    let picky = Behaviour::default().offer(&["PIPELINING"]).on("RCPT TO:<c@", "450 4.2.1 later\r\n").start();
     let run = send(&[&["--server", &picky.url()], &resume[..]].concat(), &files);
     assert_eq!((run.status, run.json()[0]["outcome"].as_str()), (75, Some("partial")), "{run:?}");
     let server = Server::usual();

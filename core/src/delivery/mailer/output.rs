@@ -127,7 +127,7 @@ pub enum Event {
     /// A message has ended. Each that was submitted ends once, and its content may be let go.
     Finished(Outcome),
     /// Content of a message is about to be sent to these of its recipients. It comes before the first
-    /// [`ReadBody`](Output::ReadBody) of each attempt; [`Tried`](Progress::Tried) says how that has ended.
+    /// [`ReadBody`](Output::ReadBody) or [`WriteBody`](Output::WriteBody) of each attempt; [`Tried`](Progress::Tried) says how that has ended.
     Sending {
         /// Over which connection.
         connection: ConnectionId,

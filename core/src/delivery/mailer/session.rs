@@ -42,7 +42,7 @@ impl Session {
         self.flight.get(self.place(id)?)?.as_ref()
     }
 
-    /// Content of a message is about to be read: for which recipients, if that has not been told.
+    /// Content of a message is about to be read or written: for which recipients, if that has not been told.
     pub(super) fn begin(&mut self, id: MessageId) -> Option<Arc<[u32]>> {
         let place = self.place(id)?;
         self.flight.get_mut(place)?.as_mut()?.untold.take()
