@@ -118,6 +118,20 @@ impl Content {
         Ok(())
     }
 
+    /// Makes a file into what several connections can read at a time. This blocks.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn share(&mut self) -> io::Result<()> {
+        let Source::File(path) = &self.0 else {
+            return Ok(());
+        };
+        let path = path.clone();
+        self.open()?;
+        if let Source::Stream { reader: Reader::File(_), size } = self.0 {
+            *self = Self::reopened(move || File::open(&path), size);
+        }
+        Ok(())
+    }
+
     fn from_file(mut file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.is_dir() {

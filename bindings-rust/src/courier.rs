@@ -18,7 +18,7 @@ use okuru_core::syntax::{Reply, Severity};
 use okuru_core::{Error, ErrorCode, Step};
 
 use crate::connect::too_late;
-use crate::flight::{Item, Loan};
+use crate::flight::Item;
 use crate::logging;
 use crate::message::Message;
 use crate::options::Options;
@@ -27,6 +27,7 @@ use crate::session::{Flushed, Session, Turn, unreadable};
 #[cfg(feature = "rustls")]
 use crate::tls::Trust;
 use crate::transport::Transport;
+use crate::window::Loan;
 
 /// What a client has to do, and with what.
 pub(crate) struct Courier {

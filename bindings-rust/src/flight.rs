@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use okuru_core::client::{Body, MessageId};
+use bytes::Bytes;
+use okuru_core::client::MessageId;
 
-use crate::content::{Reader, Source};
+use crate::content::Source;
 use crate::leftover::Earlier;
 use crate::message::Message;
+use crate::window::{Available, Loan, Window};
 
 /// A message that a client was given.
 #[derive(Debug)]
@@ -30,39 +30,10 @@ pub(crate) struct Item {
     pub(crate) earlier: Option<Box<Earlier>>,
 }
 
-/// What of a stream is in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Window {
-    /// The chunk that was read last. Its memory is used again once nobody shares it.
-    chunk: Bytes,
-    /// The one before.
-    spare: Bytes,
-    /// Where in the content the chunk begins, and how much of it there is.
-    begin: u64,
-    length: usize,
-    ended: bool,
-}
-
-/// How much of a stream is read at once.
-const CHUNK: usize = 256 << 10;
-
 impl Item {
     /// The message as the core is to know it.
     pub(crate) fn for_core(&self) -> okuru_core::client::Message {
-        let body = match &self.message.content.0 {
-            Source::Held(_, inspection) => Body::Whole(*inspection),
-            Source::Stream { reader, size } => Body::Stream { size: *size, rewindable: reader.is_rewindable() },
-            Source::File(_) => Body::Stream { size: None, rewindable: true },
-        };
-        okuru_core::client::Message {
-            envelope: Arc::clone(&self.message.envelope),
-            body,
-            declaration: self.message.declaration,
-            smtputf8: self.message.smtputf8,
-            newlines: self.message.newlines,
-            all_or_nothing: self.message.all_or_nothing,
-            deadline: self.deadline,
-        }
+        self.message.for_core(self.deadline)
     }
 
     /// Whether nothing of the content has been read that could not be read again.
@@ -75,88 +46,22 @@ impl Item {
 
     /// The octets in `range`, as far as they are in memory: where they are, and which.
     pub(crate) fn range(&self, range: Range<u64>) -> Option<(&Bytes, Range<usize>)> {
-        let (bytes, begin) = match (&self.message.content.0, &self.window) {
-            (Source::Held(content, _), _) => (content, 0),
-            (_, Some(window)) => (&window.chunk, window.begin),
-            (_, None) => return None,
-        };
-        let within = |offset: u64| usize::try_from(offset.checked_sub(begin)?).ok();
-        Some((bytes, within(range.start)?..within(range.end)?))
+        self.message.content.range(self.window.as_deref(), range)
     }
 
     /// What is in memory from `offset` on.
     pub(crate) fn from(&self, offset: u64) -> Available<'_> {
-        match (&self.message.content.0, &self.window) {
-            (Source::Held(content, _), _) => {
-                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-                Available::Bytes(content.get(offset..).unwrap_or_default())
-            }
-            (_, Some(window)) => {
-                let end = window.begin + window.length as u64;
-                if (window.begin..end).contains(&offset) {
-                    let within = (offset - window.begin) as usize;
-                    Available::Bytes(window.chunk.get(within..window.length).unwrap_or_default())
-                } else if offset == end && window.ended {
-                    Available::End
-                } else {
-                    Available::NotYet
-                }
-            }
-            (_, None) => Available::NotYet,
-        }
+        self.message.content.from(self.window.as_deref(), offset)
     }
 
     /// What is needed to read on at `offset`. The reader is lent until [`give_back`](Self::give_back).
     pub(crate) fn lend(&mut self, offset: u64) -> Option<Loan> {
-        let Source::Stream { reader, .. } = &mut self.message.content.0 else {
-            return None;
-        };
-        let reader = std::mem::replace(reader, Reader::Lent);
-        if matches!(reader, Reader::Lent) {
-            return None;
-        }
-        let window = self.window.get_or_insert_default();
-        let rewind = offset != window.begin + window.length as u64;
-        let buffer = std::mem::take(&mut window.spare).try_into_mut().ok().filter(|buffer| buffer.len() == CHUNK);
-        Some(Loan { reader, rewind, buffer: buffer.unwrap_or_else(|| BytesMut::zeroed(CHUNK)) })
+        self.message.content.lend(&mut self.window, offset)
     }
 
     /// Takes the reader back, with what was read.
     pub(crate) fn give_back(&mut self, loan: Loan, result: io::Result<usize>) -> io::Result<()> {
-        if let Source::Stream { reader, .. } = &mut self.message.content.0 {
-            *reader = loan.reader;
-        }
-        let window = self.window.get_or_insert_default();
-        let length = result?;
-        window.begin = if loan.rewind { 0 } else { window.begin + window.length as u64 };
-        window.length = length;
-        window.ended = length == 0;
-        window.spare = std::mem::replace(&mut window.chunk, loan.buffer.freeze());
-        Ok(())
-    }
-}
-
-/// What of the content is at hand.
-pub(crate) enum Available<'a> {
-    Bytes(&'a [u8]),
-    End,
-    /// It has to be read first.
-    NotYet,
-}
-
-/// A reader, lent to the driver, which reads once into `buffer`.
-#[derive(Debug)]
-pub(crate) struct Loan {
-    pub(crate) reader: Reader,
-    /// From the beginning.
-    pub(crate) rewind: bool,
-    pub(crate) buffer: BytesMut,
-}
-
-impl Loan {
-    /// Reads. This blocks.
-    pub(crate) fn read(&mut self) -> io::Result<usize> {
-        self.reader.read(self.rewind, &mut self.buffer)
+        self.message.content.give_back(&mut self.window, loan, result)
     }
 }
 
@@ -214,7 +119,8 @@ impl Flight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::Content;
+    use crate::content::{Content, Reader};
+    use crate::window::CHUNK;
     use std::io::{Seek as _, Write as _};
 
     fn item(content: impl Into<Content>) -> Item {

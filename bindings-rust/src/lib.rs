@@ -55,6 +55,8 @@ mod leftover;
 #[cfg(feature = "lettre")]
 pub mod lettre;
 mod logging;
+#[cfg(feature = "tokio")]
+pub mod mailer;
 mod message;
 mod options;
 #[cfg(feature = "server")]
@@ -65,10 +67,14 @@ mod session;
 mod tls;
 mod token;
 mod transport;
+mod window;
+mod wire;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::{Client, SendMany};
 pub use content::Content;
+#[cfg(feature = "tokio")]
+pub use mailer::Mailer;
 pub use message::Message;
 pub use okuru_core::client::{
     BodyDeclaration, Chunking, Envelope, InFlight, MessageId, Outcome, Pipelining, Progress, Protocol, Query,

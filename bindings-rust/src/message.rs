@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use okuru_core::Error;
-use okuru_core::client::{BodyDeclaration, Envelope, Recipient, SmtpUtf8};
+use okuru_core::client::{Body, BodyDeclaration, Envelope, Recipient, SmtpUtf8};
 use okuru_core::syntax::{ForwardPath, MailParameters, Mailbox, Newlines, ReversePath};
 
-use crate::content::Content;
+use crate::content::{Content, Source};
 
 /// A message to send: from whom, to whom, and what.
 ///
@@ -78,9 +78,34 @@ impl Message {
         })
     }
 
+    /// The message as the core is to know it. `deadline` is on the clock of the client.
+    pub(crate) fn for_core(&self, deadline: Option<Duration>) -> okuru_core::client::Message {
+        let body = match &self.content.0 {
+            Source::Held(_, inspection) => Body::Whole(*inspection),
+            Source::Stream { reader, size } => Body::Stream { size: *size, rewindable: reader.is_rewindable() },
+            Source::File(_) => Body::Stream { size: None, rewindable: true },
+        };
+        okuru_core::client::Message {
+            envelope: Arc::clone(&self.envelope),
+            body,
+            declaration: self.declaration,
+            smtputf8: self.smtputf8,
+            newlines: self.newlines,
+            all_or_nothing: self.all_or_nothing,
+            deadline,
+        }
+    }
+
     /// From whom and to whom.
     pub fn envelope(&self) -> &Arc<Envelope> {
         &self.envelope
+    }
+
+    /// The same message from and to others.
+    #[must_use]
+    pub fn envelope_replaced(mut self, envelope: impl Into<Arc<Envelope>>) -> Self {
+        self.envelope = envelope.into();
+        self
     }
 
     /// How content that is not plain 7-bit text is declared.

@@ -45,7 +45,7 @@ pub struct Options {
     mechanisms: Option<Vec<Mechanism>>,
     dangerously_allow_plaintext_auth: bool,
     try_all_mechanisms: bool,
-    ehlo: Option<EhloName>,
+    pub(crate) ehlo: Option<EhloName>,
     pipelining: Pipelining,
     chunking: Chunking,
     pub(crate) connect_timeout: Duration,
@@ -79,15 +79,20 @@ impl Options {
             (Some(user), Some(password)) => Some(Credentials::password(user, password, None)?),
             _ => None,
         };
-        Ok(Self {
+        Ok(Self { user, credentials, ..Self::at(address, protocol, tls) })
+    }
+
+    /// The server at `address`, with the usual choices.
+    pub(crate) fn at(address: ServerAddress, protocol: Protocol, tls: Tls) -> Self {
+        Self {
             address,
             protocol,
             tls,
             #[cfg(feature = "rustls")]
             trust: TlsOptions::default(),
             server_name: None,
-            user,
-            credentials,
+            user: None,
+            credentials: None,
             token: None,
             mechanisms: None,
             dangerously_allow_plaintext_auth: false,
@@ -103,7 +108,7 @@ impl Options {
             source: None,
             proxy: None,
             trace: None,
-        })
+        }
     }
 
     /// The user that the URL names.

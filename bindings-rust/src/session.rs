@@ -13,19 +13,22 @@ use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode};
 
 use crate::connect::{lost, without_number};
-use crate::flight::{Available, Flight, Item, Loan};
-use crate::gather::Gather;
+use crate::flight::{Flight, Item};
 use crate::logging;
 use crate::options::Tracer;
 use crate::server_info::ServerInfo;
 #[cfg(feature = "rustls")]
-use crate::tls::{TlsLayer, Trust};
+use crate::tls::Trust;
 use crate::transport::Transport;
+use crate::window::{Available, Loan};
+#[cfg(not(feature = "rustls"))]
+use crate::wire::without_tls;
+use crate::wire::{Received, Wire};
 
 /// One connection to a server.
 pub(crate) struct Session {
     machine: Connection,
-    gather: Gather,
+    wire: Wire,
     flight: Flight,
     /// Content that the machine has asked for, and has not been given.
     wanted: Option<(MessageId, u64)>,
@@ -39,10 +42,6 @@ pub(crate) struct Session {
     early: Vec<u8>,
     #[cfg(feature = "rustls")]
     trust: Option<Trust>,
-    #[cfg(feature = "rustls")]
-    tls: Option<TlsLayer>,
-    #[cfg(feature = "rustls")]
-    plaintext: Vec<u8>,
 }
 
 /// What came of a turn.
@@ -72,19 +71,19 @@ pub(crate) enum Flushed {
 }
 
 /// While more than this is gathered, no content is read and no message taken.
-const MOST_GATHERED: usize = 256 << 10;
+pub(crate) const MOST_GATHERED: usize = 256 << 10;
 
 /// When this has come together it is written, before the machine has said all that it has to say.
-const ENOUGH: usize = 128 << 10;
+pub(crate) const ENOUGH: usize = 128 << 10;
 
 /// How often what the server has said is read when writing has failed.
-const LAST_READS: usize = 64;
+pub(crate) const LAST_READS: usize = 64;
 
 impl Session {
     pub(crate) fn new(machine: Connection, info: ServerInfo, tracer: Option<Tracer>, early: Vec<u8>) -> Self {
         Self {
             machine,
-            gather: Gather::default(),
+            wire: Wire::default(),
             flight: Flight::default(),
             wanted: None,
             wants_token: false,
@@ -96,10 +95,6 @@ impl Session {
             early,
             #[cfg(feature = "rustls")]
             trust: None,
-            #[cfg(feature = "rustls")]
-            tls: None,
-            #[cfg(feature = "rustls")]
-            plaintext: Vec::new(),
         }
     }
 
@@ -139,14 +134,8 @@ impl Session {
     }
 
     /// Whether TLS has begun, and has not come to be.
-    #[cfg(feature = "rustls")]
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.tls.as_ref().is_some_and(TlsLayer::is_handshaking)
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    pub(crate) fn is_handshaking(&self) -> bool {
-        false
+        self.wire.is_handshaking()
     }
 
     /// The machine, when everything else is over.
@@ -156,7 +145,7 @@ impl Session {
 
     /// Whether one more message would keep the wire busy.
     fn wants_message(&self) -> bool {
-        self.machine.wants_message() && self.gather.len() < MOST_GATHERED
+        self.machine.wants_message() && self.wire.gather.len() < MOST_GATHERED
     }
 
     pub(crate) fn submit(&mut self, item: Item) {
@@ -195,10 +184,10 @@ impl Session {
             }
             self.drop_what_came_too_late();
             match self.machine.poll(now) {
-                Output::Write(bytes) => self.gather.push_owned(bytes),
+                Output::Write(bytes) => self.wire.gather.push_owned(bytes),
                 Output::WriteBody { message, range } => {
                     if let Some((content, range)) = self.flight.item(message).and_then(|item| item.range(range)) {
-                        self.gather.push_range(content, range);
+                        self.wire.gather.push_range(content, range);
                     }
                 }
                 Output::ReadBody { message, offset } => {
@@ -223,7 +212,7 @@ impl Session {
                     return Turn::Closed(closed);
                 }
             }
-            if self.gather.len() >= ENOUGH && !blocked {
+            if self.wire.gather.len() >= ENOUGH && !blocked {
                 blocked = self.flush(transport, now) == Flushed::Blocked;
             }
         }
@@ -231,14 +220,12 @@ impl Session {
 
     /// Writes what has come together, as far as it can be written now.
     pub(crate) fn flush(&mut self, transport: &mut impl Transport, now: Duration) -> Flushed {
-        if self.has_nothing_to_write() {
+        if !self.wire.wants_write() {
             return Flushed::Nothing;
         }
-        let before = self.gather.len();
-        let result = self.write(transport);
-        let written = before - self.gather.len();
+        let (written, result) = self.wire.write(transport);
         if written > 0 {
-            self.machine.written(now, written as u64);
+            self.machine.written(now, written);
         }
         match result {
             Ok(()) => Flushed::All,
@@ -253,27 +240,39 @@ impl Session {
 
     /// Bytes have come from the network.
     pub(crate) fn receive(&mut self, now: Duration, bytes: &[u8]) {
-        #[cfg(feature = "rustls")]
-        if self.tls.is_some() {
-            return self.receive_tls(now, bytes);
+        let Received { plaintext, handshake, shown, is_over } = self.wire.receive(bytes);
+        if let Some((session, info)) = handshake {
+            logging::tls(&session);
+            self.info.tls = Some(session);
+            self.info.capabilities_before_tls = self.info.capabilities.take();
+            self.machine.tls_started(now, info);
         }
-        self.machine.receive(now, bytes);
+        if !plaintext.is_empty() {
+            self.machine.receive(now, plaintext);
+        }
+        if let Some(session) = shown {
+            self.info.tls = Some(session);
+            self.info.capabilities_before_tls = self.info.capabilities.take();
+        }
+        match is_over {
+            Err(error) => self.machine.failed(error),
+            Ok(true) => self.machine.receive_eof(now),
+            Ok(false) => {}
+        }
     }
 
     /// The network has nothing more to give.
     pub(crate) fn receive_eof(&mut self, now: Duration) {
-        if self.is_handshaking() {
-            let what = "the server closed the connection during the TLS handshake";
-            self.machine.failed(Error::new(ErrorCode::TlsHandshake, what));
-        } else {
-            self.machine.receive_eof(now);
+        match self.wire.cut_short() {
+            Some(error) => self.machine.failed(error),
+            None => self.machine.receive_eof(now),
         }
     }
 
     /// Reading or writing has failed.
     pub(crate) fn broken(&mut self, error: &io::Error) {
         self.machine.failed(lost(error));
-        self.gather.clear();
+        self.wire.gather.clear();
     }
 
     pub(crate) fn deadline_passed(&mut self, now: Duration) {
@@ -294,7 +293,7 @@ impl Session {
 
     /// What is to be read for a message. To be given back by [`content_read`](Self::content_read).
     pub(crate) fn asks_for_content(&mut self) -> Option<(MessageId, Loan)> {
-        let (message, offset) = self.wanted.filter(|_| self.gather.len() < MOST_GATHERED)?;
+        let (message, offset) = self.wanted.filter(|_| self.wire.gather.len() < MOST_GATHERED)?;
         let loan = self.flight.item_mut(message)?.lend(offset)?;
         Some((message, loan))
     }
@@ -313,7 +312,7 @@ impl Session {
 
     /// Hands in the content that was asked for, if it is in memory and not too much is waiting to be written.
     fn hand_in(&mut self, now: Duration) {
-        let Some((message, offset)) = self.wanted.filter(|_| self.gather.len() < MOST_GATHERED) else {
+        let Some((message, offset)) = self.wanted.filter(|_| self.wire.gather.len() < MOST_GATHERED) else {
             return;
         };
         match self.flight.item(message).map(|item| item.from(offset)) {
@@ -365,119 +364,31 @@ impl Session {
         }
     }
 
-    /// Writes what may still be written; nobody waits for it.
     /// What could not be written before the end must not be written behind it: outcomes say that it was not sent. Only
     /// QUIT may come.
     fn drop_what_came_too_late(&mut self) {
         if !self.is_over && self.machine.is_closed() {
             self.is_over = true;
-            self.gather.clear();
+            self.wire.gather.clear();
         }
     }
 
+    /// Writes what may still be written; nobody waits for it.
     fn say_goodbye(&mut self, transport: &mut impl Transport, now: Duration) {
         self.flush(transport, now);
-        #[cfg(feature = "rustls")]
-        if let Some(tls) = self.tls.as_mut().filter(|_| self.gather.is_empty()) {
-            tls.close();
-            // Whoever closed first does not listen any more.
-            let _ = tls.flush(transport);
+        self.wire.close(transport);
+    }
+
+    #[cfg(feature = "rustls")]
+    fn begin_tls(&mut self, server_name: &str, verify: bool) {
+        if let Err(error) = self.wire.begin_tls(self.trust.as_ref(), server_name, verify) {
+            self.machine.failed(error);
         }
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    fn has_nothing_to_write(&self) -> bool {
-        self.gather.is_empty()
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    fn write(&mut self, transport: &mut impl Transport) -> io::Result<()> {
-        self.write_plain(transport)
-    }
-
-    fn write_plain(&mut self, transport: &mut impl Transport) -> io::Result<()> {
-        while !self.gather.is_empty() {
-            match self.gather.write(|buffers| transport.try_write(buffers)) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     #[cfg(not(feature = "rustls"))]
     fn begin_tls(&mut self, _server_name: &str, _verify: bool) {
-        let what = "this program was built without TLS";
-        self.machine.failed(Error::new(ErrorCode::TlsConfiguration, what));
-    }
-}
-
-#[cfg(feature = "rustls")]
-impl Session {
-    fn has_nothing_to_write(&self) -> bool {
-        self.gather.is_empty() && !self.tls.as_ref().is_some_and(TlsLayer::wants_write)
-    }
-
-    fn write(&mut self, transport: &mut impl Transport) -> io::Result<()> {
-        let Some(tls) = &mut self.tls else {
-            return self.write_plain(transport);
-        };
-        loop {
-            match tls.flush(transport) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result?,
-            }
-            if tls.is_handshaking() || self.gather.is_empty() {
-                return Ok(());
-            }
-            let taken = tls.write(self.gather.front());
-            if taken == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.gather.advance(taken);
-        }
-    }
-
-    fn begin_tls(&mut self, server_name: &str, verify: bool) {
-        let begun = match &self.trust {
-            Some(trust) => trust.begin(server_name, verify),
-            None => Err(Error::new(ErrorCode::TlsConfiguration, "TLS was not set up")),
-        };
-        match begun {
-            Ok(tls) => self.tls = Some(tls),
-            Err(error) => self.machine.failed(error),
-        }
-    }
-
-    fn receive_tls(&mut self, now: Duration, bytes: &[u8]) {
-        let Some(tls) = &mut self.tls else {
-            return;
-        };
-        let was_handshaking = tls.is_handshaking();
-        self.plaintext.clear();
-        let result = tls.receive(bytes, &mut self.plaintext);
-        if was_handshaking && !tls.is_handshaking() {
-            let session = tls.session();
-            logging::tls(&session);
-            self.info.tls = Some(session);
-            self.info.capabilities_before_tls = self.info.capabilities.take();
-            self.machine.tls_started(now, tls.info());
-        }
-        if !self.plaintext.is_empty() {
-            self.machine.receive(now, &self.plaintext);
-        }
-        match result {
-            Err(error) => {
-                if was_handshaking && tls.is_handshaking() && tls.has_certificate() {
-                    self.info.tls = Some(tls.session());
-                    self.info.capabilities_before_tls = self.info.capabilities.take();
-                }
-                self.machine.failed(error);
-            }
-            Ok(()) if tls.is_over() => self.machine.receive_eof(now),
-            Ok(()) => {}
-        }
+        self.machine.failed(without_tls());
     }
 }
 

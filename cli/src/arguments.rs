@@ -1,13 +1,16 @@
 //! What can be said on the command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use okuru::mailer::Rate;
 use okuru_core::client::{BodyDeclaration, Chunking, Pipelining, SmtpUtf8, Tls};
 use okuru_core::syntax::Newlines;
 
+use crate::amounts;
 use crate::help;
 use crate::sink::arguments::SinkArguments;
 
@@ -24,6 +27,9 @@ pub(crate) enum Command {
     /// Send messages.
     #[command(long_about = help::SEND, after_help = help::SEND_END)]
     Send(Box<SendArguments>),
+    /// Tell where mail for an address goes, as the DNS has it.
+    #[command(long_about = help::ROUTE, after_help = help::ROUTE_END)]
+    Route(Box<RouteArguments>),
     /// Tell what a server offers, without sending anything.
     #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
     Probe(Box<ProbeArguments>),
@@ -47,15 +53,20 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out.
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
+    /// repeated: each is used while those before it have failed.
     #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
-    pub(crate) server: String,
+    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
+    pub(crate) server: Vec<String>,
 
     #[command(flatten)]
     pub(crate) connection: ConnectionArguments,
 
     #[command(flatten)]
     pub(crate) login: LoginArguments,
+
+    #[command(flatten)]
+    pub(crate) mailer: MailerArguments,
 
     #[command(flatten)]
     pub(crate) envelope: EnvelopeArguments,
@@ -105,7 +116,7 @@ pub(crate) struct ConnectionArguments {
 
     /// Connect from this address.
     #[arg(long, value_name = "ADDRESS", help_heading = SERVER)]
-    pub(crate) source_address: Option<std::net::IpAddr>,
+    pub(crate) source_address: Option<IpAddr>,
 
     /// How long connecting may take (default: 30).
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = LIMITS)]
@@ -142,6 +153,80 @@ pub(crate) struct LoginArguments {
     /// DANGEROUS: log in although nobody has verified the server, so that everybody on the way may read the password.
     #[arg(long, help_heading = LOGIN)]
     pub(crate) allow_plaintext_auth: bool,
+}
+
+/// Many messages, many servers.
+#[derive(Args, Debug)]
+pub(crate) struct MailerArguments {
+    /// Use all servers by turns.
+    #[arg(long, conflicts_with_all = ["direct", "direct_then_relay"], help_heading = MAILER)]
+    pub(crate) round_robin: bool,
+
+    /// Deliver to the servers of each recipient's domain, as the DNS names them; no --server is used then.
+    #[arg(long, conflicts_with = "direct_then_relay", help_heading = MAILER)]
+    pub(crate) direct: bool,
+
+    /// The same, and hand to this server what none of those takes from us: none can be reached, or they refuse us.
+    #[arg(long, value_name = "URL", help_heading = MAILER)]
+    pub(crate) direct_then_relay: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) dns: DnsArguments,
+
+    /// Where the servers that the DNS names listen (default: 25).
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = MAILER)]
+    pub(crate) mx_port: Option<u16>,
+
+    /// How many connections at a time: to each server, or in all with --direct (default: 1; 256 with --direct).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = MAILER)]
+    pub(crate) connections: Option<u32>,
+
+    /// How many messages in a second, a minute or an hour, such as 20/s, 600/m or 5000/h.
+    #[arg(long, value_name = "N/UNIT", value_parser = amounts::rate, help_heading = MAILER)]
+    pub(crate) rate: Option<Rate>,
+
+    /// Try again what is deferred, for so long, such as 90s, 30m, 4h or 2d.
+    #[arg(long, value_name = "DURATION", value_parser = amounts::duration, help_heading = MAILER)]
+    pub(crate) retry_for: Option<Duration>,
+
+    /// Log in by POP3 before sending: pop3://USER:PASSWORD@HOST or pop3s://.
+    #[arg(long, value_name = "URL", help_heading = MAILER)]
+    pub(crate) pop_before: Option<String>,
+
+    /// Keep books in this file; with the same messages again, go on where they end.
+    #[arg(long, value_name = "FILE", help_heading = MAILER)]
+    pub(crate) resume: Option<PathBuf>,
+}
+
+/// How the DNS is asked, and who we are there.
+#[derive(Args, Debug)]
+pub(crate) struct DnsArguments {
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server, help_heading = MAILER)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// An address of ours: mail that would go there has come round; may be repeated.
+    #[arg(long, value_name = "ADDRESS", help_heading = MAILER)]
+    pub(crate) self_address: Vec<IpAddr>,
+}
+
+/// `okuru route`
+#[derive(Args, Debug)]
+pub(crate) struct RouteArguments {
+    /// Mailboxes.
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(crate) addresses: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) dns: DnsArguments,
+
+    /// What we call ourselves: mail that would go to a server of this name has come round.
+    #[arg(long, value_name = "NAME", help_heading = MAILER)]
+    pub(crate) ehlo: Option<String>,
+
+    /// Print one line of JSON for each address.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
 }
 
 /// From whom and to whom.
@@ -396,6 +481,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 const SERVER: &str = "Server";
 const LOGIN: &str = "Login";
+const MAILER: &str = "Many messages, many servers";
 const ENVELOPE: &str = "Envelope";
 const TRANSFER: &str = "Transfer";
 const LIMITS: &str = "Limits";

@@ -40,7 +40,10 @@ The URL says how the server is reached:
   lmtp://HOST[:24]     LMTP
   lmtp:///PATH         LMTP over a Unix socket
 USER:PASSWORD@ before the host is taken as is usual in URLs, but whoever lists this machine's processes sees it; \
-better give the password by OKURU_PASSWORD or --password-file.";
+better give the password by OKURU_PASSWORD or --password-file.
+
+Several servers, --direct and what goes with it make a mailer of it: many connections, the next server where one fails, rates, \
+retries. Outcomes then come in no order.";
 
 /// At the end of its help.
 pub(crate) const SEND_END: &str = concat!(
@@ -50,6 +53,12 @@ Examples:
   make-report | okuru send --server smtp://relay.example.com:25
   okuru send --server lmtp:///run/lmtp --from '<>' --to u@example.com *.eml
   okuru send --server smtp://localhost:2525 --tls none --repeat 1000 a.eml
+  okuru send --direct --connections 50 --rate 100/s --retry-for 4h *.eml
+  okuru send --direct-then-relay smtp://me@mail.example.com --resume state *.eml
+
+What --resume says of a message: what was accepted or rejected before is not sent
+again; what was on its way when the program ended is unknown, told so once, and
+not sent again; all else is sent. The files must not change in the meantime.
 
 Each line of --json has these keys; one without a value is null:
   message      the number of the message, from 0
@@ -65,6 +74,28 @@ Each line of --json has these keys; one without a value is null:
 ",
     exit_status!()
 );
+
+/// What `okuru route` does.
+pub(crate) const ROUTE: &str = "\
+Tell where mail for an address goes, and why: to the servers that its domain names by MX records, to its own addresses where it names \
+none, or nowhere.
+
+The exit status is the first of these that applies to any address: 68 if there is no such domain, 75 if nobody knows for now, 64 if \
+it is no address, 69 if it takes no mail, if mail would come back to us or if no server can be used, 0 if there are servers.";
+
+/// At the end of its help.
+pub(crate) const ROUTE_END: &str = "\
+Examples:
+  okuru route bob@example.org
+  okuru route bob@example.org --dns 127.0.0.1:53 --ehlo mx.example.net --json
+
+Each line of --json has these keys:
+  address    as it was given
+  verdict    hosts, null_mx, no_such_domain, temporary, loop or invalid
+  hosts      each with name, preference (null without MX records), addresses,
+             the first to be tried first
+  enhanced   the status code of a notification, null if there are hosts
+  reason     why";
 
 /// What `okuru probe` does.
 pub(crate) const PROBE: &str = "\
@@ -152,7 +183,7 @@ mod tests {
 
     #[test]
     fn tables_fit_in_80_columns() {
-        for text in [PROGRAM_END, SEND_END, PROBE_END, SINK_END] {
+        for text in [PROGRAM_END, SEND_END, ROUTE_END, PROBE_END, SINK_END] {
             assert!(text.lines().all(|line| line.len() <= 80));
         }
     }

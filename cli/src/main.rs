@@ -1,15 +1,19 @@
 //! `okuru`: sends mail by SMTP and LMTP from a shell, and tells exactly what became of it.
 
+mod amounts;
 mod arguments;
 mod connection;
 mod demo;
 mod envelope;
 mod exit;
 mod help;
+mod journal;
 mod json;
 mod letter;
+mod mailing;
 mod probe;
 mod report;
+mod route;
 mod send;
 mod sink;
 mod trace;
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
+        Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

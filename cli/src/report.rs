@@ -20,6 +20,8 @@ pub(crate) struct Report {
     many: bool,
     progress: ProgressBar,
     counts: [u64; 5],
+    /// Messages that had ended before, according to the books.
+    skipped: u64,
     exit: Exit,
     /// What has been said on standard error already: what a hundred thousand messages have in common is said once.
     said: HashSet<String>,
@@ -52,6 +54,7 @@ impl Report {
             many: total > 1,
             progress: progress(arguments, total),
             counts: [0; 5],
+            skipped: 0,
             exit: Exit::default(),
             said: HashSet::new(),
             last: String::new(),
@@ -101,20 +104,41 @@ impl Report {
         }
     }
 
+    /// A message needs nothing to be done any more.
+    pub(crate) fn skip(&mut self) {
+        self.skipped += 1;
+        self.progress.inc(1);
+    }
+
     fn count(&mut self, summary: Summary, exit: Exit) {
         self.progress.inc(1);
         self.exit = self.exit.max(exit);
         if let Some(place) = SUMMARIES.iter().position(|&it| it == summary) {
             self.counts[place] += 1;
         }
+        if !self.progress.is_hidden() {
+            self.progress.set_message(self.outcomes());
+        }
     }
 
     fn totals(&self) -> String {
         let all: u64 = self.counts.iter().sum();
         let mut text = format!("{all} message{}", plural(all));
-        let counted = SUMMARIES.iter().zip(self.counts).filter(|(_, count)| *count > 0);
-        for (index, (summary, count)) in counted.enumerate() {
-            let _ = write!(text, "{} {count} {summary}", if index == 0 { ":" } else { "," });
+        let outcomes = self.outcomes();
+        if !outcomes.is_empty() {
+            let _ = write!(text, ": {outcomes}");
+        }
+        if self.skipped > 0 {
+            let _ = write!(text, "; {} had ended before", self.skipped);
+        }
+        text
+    }
+
+    /// How many came to what.
+    fn outcomes(&self) -> String {
+        let mut text = String::new();
+        for (summary, count) in SUMMARIES.iter().zip(self.counts).filter(|(_, count)| *count > 0) {
+            let _ = write!(text, "{}{count} {summary}", if text.is_empty() { "" } else { ", " });
         }
         text
     }
@@ -165,7 +189,7 @@ fn progress(arguments: &SendArguments, total: u64) -> ProgressBar {
     if total < 2 || other_output || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}  {rate}  {eta}")
+    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}  {rate}  {eta}  {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
             // The bar has no use for an error.

@@ -3,31 +3,32 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use okuru::blocking::Client;
-use okuru::{Error, Message, SmtpUtf8};
+use okuru::{Error, Message, Options, Outcome, SmtpUtf8};
 
 use crate::arguments::{SendArguments, TransferArguments};
 use crate::connection::{log_in, options};
 use crate::envelope::Addressing;
 use crate::exit::{Exit, Failure, usage};
+use crate::journal::{Journal, Standing};
 use crate::letter::{Input, Letter};
+use crate::mailing;
 use crate::report::Report;
 
 /// Sends the messages, and tells what became of them.
 pub(crate) fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
     let addressing = Addressing::new(&arguments.envelope)?;
-    let options = log_in(options(&arguments.server, &arguments.connection, arguments.trace)?, &arguments.login)?;
-    let transfer = &arguments.transfer;
-    let mut options = options.pipelining(transfer.pipelining.into()).chunking(transfer.chunking.into());
-    if let Some(deadline) = transfer.deadline {
-        options = options.deadline(deadline);
-    }
     let inputs = inputs(arguments)?;
-    let total = transfer.repeat.saturating_mul(inputs.len() as u64);
+    let total = arguments.transfer.repeat.saturating_mul(inputs.len() as u64);
+    let journal = arguments.mailer.resume.as_ref().map(|path| Journal::open(path, arguments, &inputs)).transpose()?;
+    let way = match mailing::wants_mailer(arguments) {
+        true => Ok(mailing::options(arguments)?),
+        false => Err(relay(arguments.server.first().map_or("", String::as_str), arguments)?),
+    };
     let report = RefCell::new(Report::new(arguments, total));
-
     let under_way = RefCell::new(HashMap::new());
     let messages = Messages {
         arguments,
@@ -37,21 +38,51 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
         number: 0,
         taken: 0,
         under_way: &under_way,
+        journal: journal.as_deref(),
         report: &report,
     };
-    let mut client = Client::new(options);
-    for outcome in client.send_many(messages) {
-        let sent = under_way.borrow_mut().remove(&outcome.message.0);
-        let mut report = report.borrow_mut();
-        if let Some((number, input)) = sent {
-            report.finished(number, &Input::name(input), &outcome);
-        }
-        if report.is_broken() {
-            break;
+    match way {
+        Ok(options) => mailing::run(options, messages, journal.as_ref())?,
+        Err(options) => {
+            let mut client = Client::new(options);
+            for outcome in client.send_many(messages) {
+                if tell(&under_way, &report, &outcome).is_break() {
+                    break;
+                }
+            }
+            client.close();
         }
     }
-    client.close();
     report.into_inner().end()
+}
+
+/// A server that takes mail for everybody.
+pub(crate) fn relay(url: &str, arguments: &SendArguments) -> Result<Options, Failure> {
+    let options = log_in(options(url, &arguments.connection, arguments.trace)?, &arguments.login)?;
+    let options = transferring(options, arguments);
+    Ok(match arguments.transfer.deadline {
+        Some(deadline) => options.deadline(deadline),
+        None => options,
+    })
+}
+
+/// The same server, and how messages go over the wire.
+pub(crate) fn transferring(options: Options, arguments: &SendArguments) -> Options {
+    let transfer = &arguments.transfer;
+    options.pipelining(transfer.pipelining.into()).chunking(transfer.chunking.into())
+}
+
+/// The messages that are being sent, by the number that the client gives them: their own number, and where each comes from.
+pub(crate) type UnderWay<'a> = RefCell<HashMap<u64, (u64, &'a Input)>>;
+
+/// Tells of a message that has ended. Breaks when nothing can be told any more.
+pub(crate) fn tell(under_way: &UnderWay<'_>, report: &RefCell<Report>, outcome: &Outcome) -> ControlFlow<()> {
+    let sent = under_way.borrow_mut().remove(&outcome.message.0);
+    let mut report = report.borrow_mut();
+    if let Some((number, input)) = sent {
+        report.finished(number, &Input::name(input), outcome);
+    }
+    if report.is_broken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn inputs(arguments: &SendArguments) -> Result<Vec<Input>, Failure> {
@@ -70,7 +101,7 @@ fn inputs(arguments: &SendArguments) -> Result<Vec<Input>, Failure> {
 }
 
 /// The messages, each read when its turn comes. Those that can't be sent are told of on the way.
-struct Messages<'a> {
+pub(crate) struct Messages<'a> {
     arguments: &'a SendArguments,
     addressing: &'a Addressing,
     waiting: std::slice::Iter<'a, Input>,
@@ -80,8 +111,10 @@ struct Messages<'a> {
     /// How many the client has taken; it numbers them from 0.
     taken: u64,
     /// The number of each message that the client has, and where it comes from, by the number that the client gives it.
-    under_way: &'a RefCell<HashMap<u64, (u64, &'a Input)>>,
-    report: &'a RefCell<Report>,
+    pub(crate) under_way: &'a UnderWay<'a>,
+    /// What an earlier run has done.
+    journal: Option<&'a Journal>,
+    pub(crate) report: &'a RefCell<Report>,
 }
 
 struct Current<'a> {
@@ -109,14 +142,31 @@ impl Iterator for Messages<'_> {
                 Ok(letter) => message(letter, self.arguments),
                 Err(error) => Err(error.clone()),
             };
-            match ready {
-                Ok(message) => {
-                    self.under_way.borrow_mut().insert(self.taken, (number, current.input));
-                    self.taken += 1;
-                    return Some(message);
+            let message = match ready {
+                Ok(message) => message,
+                Err(error) => {
+                    self.report.borrow_mut().unusable(number, &current.input.name(), &error);
+                    continue;
                 }
-                Err(error) => self.report.borrow_mut().unusable(number, &current.input.name(), &error),
-            }
+            };
+            let message = match self.journal {
+                None => message,
+                Some(journal) => {
+                    let Standing { left, in_doubt } = journal.begin(number, self.taken, message.envelope());
+                    if let Some(outcome) = in_doubt {
+                        self.report.borrow_mut().finished(number, &current.input.name(), &outcome);
+                    } else if left.is_none() {
+                        self.report.borrow_mut().skip();
+                    }
+                    match left {
+                        Some(envelope) => message.envelope_replaced(envelope),
+                        None => continue,
+                    }
+                }
+            };
+            self.under_way.borrow_mut().insert(self.taken, (number, current.input));
+            self.taken += 1;
+            return Some(message);
         }
     }
 }
@@ -127,9 +177,10 @@ fn message(letter: &mut Letter, arguments: &SendArguments) -> Result<Message, Er
         SmtpUtf8::Auto if letter.needs_smtputf8() => SmtpUtf8::Require,
         asked => asked,
     };
-    Ok(Message::with_envelope(Arc::clone(letter.envelope()), letter.content()?)
+    let message = Message::with_envelope(Arc::clone(letter.envelope()), letter.content()?)
         .body_declaration((*body).into())
         .smtputf8(smtputf8)
         .newlines((*newlines).into())
-        .all_or_nothing(arguments.envelope.all_or_nothing))
+        .all_or_nothing(arguments.envelope.all_or_nothing);
+    Ok(message)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use okuru_core::ErrorCode;
 use okuru_core::client::{Body, Envelope, Message, MessageId, Outcome, State, Summary, Tls};
 use okuru_core::delivery::Mailer;
-use okuru_core::delivery::dispatcher::{Backoff, Destination, Metrics, Retry};
+use okuru_core::delivery::dispatcher::{Backoff, Destination, Event as Progress, Metrics, Retry};
 use okuru_core::delivery::mailer::{Config, ConnectionId, Direct, Endpoint, Event, Opened, Output, Server};
 use okuru_core::delivery::route::{Answer, Exchange, Policy, QueryKind, Records, Way};
 use okuru_core::server::{self, Peer, Question, Seed, Session};
@@ -15,6 +15,8 @@ use okuru_core::syntax::{DecodedPiece, Inspection, MailParameters, Reply};
 use okuru_core::{Error, client};
 
 const CONTENT: &[u8] = b"Subject: hello\r\n\r\n.hidden\r\n";
+/// The same without a dot at the beginning of a line: it goes out as it is, and nobody asks for it before.
+const PLAIN: &[u8] = b"Subject: hello\r\n\r\n hidden\r\n";
 const STEP: Duration = Duration::from_millis(10);
 
 /// What a server says to the recipient of a message, by the number of the attempt.
@@ -37,12 +39,16 @@ struct Host {
 /// Everything that a host does, with servers instead of sockets.
 struct World {
     mailer: Mailer,
+    content: &'static [u8],
     now: Duration,
     hosts: BTreeMap<String, Host>,
     zone: HashMap<(String, QueryKind), Records>,
     wires: BTreeMap<ConnectionId, Wire>,
     outcomes: Vec<Outcome>,
     events: Vec<String>,
+    /// The recipients of each attempt: those whose content was about to go out, and what became of whom.
+    sending: Vec<Vec<u32>>,
+    tried: Vec<Vec<(u32, State)>>,
     is_done: bool,
 }
 
@@ -59,12 +65,15 @@ impl World {
     fn new(config: Config, hosts: impl IntoIterator<Item = (&'static str, Host)>) -> Self {
         Self {
             mailer: Mailer::new(config, 7),
+            content: CONTENT,
             now: Duration::ZERO,
             hosts: hosts.into_iter().map(|(name, host)| (name.to_owned(), host)).collect(),
             zone: HashMap::new(),
             wires: BTreeMap::new(),
             outcomes: Vec::new(),
             events: Vec::new(),
+            sending: Vec::new(),
+            tried: Vec::new(),
             is_done: false,
         }
     }
@@ -80,7 +89,7 @@ impl World {
     }
 
     fn submit(&mut self, recipients: &[&str]) -> MessageId {
-        let message = message(recipients);
+        let message = message(recipients, self.content);
         self.mailer.submit(self.now, message).unwrap()
     }
 
@@ -109,10 +118,10 @@ impl World {
     fn drain(&mut self) -> Option<Duration> {
         loop {
             match self.mailer.poll(self.now) {
-                Output::Open { connection, endpoint } => self.open(connection, &endpoint),
+                Output::Open { connection, endpoint, .. } => self.open(connection, &endpoint),
                 Output::Write { connection, bytes } => self.write(connection, &bytes),
                 Output::WriteBody { connection, range, .. } => {
-                    self.write(connection, &CONTENT[range.start as usize..range.end as usize]);
+                    self.write(connection, &self.content[range.start as usize..range.end as usize]);
                 }
                 Output::Close { connection } => {
                     let wire = self.wires.remove(&connection);
@@ -127,6 +136,8 @@ impl World {
                     self.mailer.dns_answer(look_up, Answer::new(records));
                 }
                 Output::Event(Event::Finished(outcome)) => self.outcomes.push(outcome),
+                Output::Event(Event::Sending { recipients, .. }) => self.sending.push(recipients.to_vec()),
+                Output::Event(Event::Progress(Progress::Tried(tried))) => self.tried.push(tried.recipients),
                 Output::Event(_) => {}
                 Output::Wait { deadline } => return deadline,
                 Output::Done => {
@@ -134,7 +145,7 @@ impl World {
                     return None;
                 }
                 Output::ReadBody { connection, message, offset } => {
-                    self.mailer.content(self.now, connection, message, &CONTENT[offset as usize..]);
+                    self.mailer.content(self.now, connection, message, &self.content[offset as usize..]);
                 }
                 output @ (Output::StartTls { .. } | Output::GetToken { .. }) => panic!("not configured: {output:?}"),
             }
@@ -212,7 +223,8 @@ impl Wire {
                             host.rcpt.map(|judge| judge(host.attempts))
                         }
                         Question::Message(received) => {
-                            assert_eq!(std::mem::take(&mut self.content), CONTENT);
+                            let content = std::mem::take(&mut self.content);
+                            assert!(content == CONTENT || content == PLAIN);
                             let recipients = received.envelope.recipients.iter();
                             host.taken.push(recipients.map(|recipient| recipient.path.to_string()).collect());
                             None
@@ -244,13 +256,13 @@ impl Wire {
     }
 }
 
-fn message(recipients: &[&str]) -> Message {
+fn message(recipients: &[&str], content: &[u8]) -> Message {
     let envelope = Envelope {
         reverse_path: "<ann@example.com>".parse().unwrap(),
         parameters: MailParameters::default(),
         recipients: recipients.iter().map(|to| to.parse::<okuru_core::syntax::ForwardPath>().unwrap().into()).collect(),
     };
-    Message::new(envelope, Body::Whole(Inspection::of(CONTENT)))
+    Message::new(envelope, Body::Whole(Inspection::of(content)))
 }
 
 fn server(name: &str) -> Server {
@@ -311,6 +323,9 @@ fn only_the_deferred_recipients_are_tried_again() {
     let taken = &world.hosts["relay.example:25"].taken;
     assert_eq!(*taken, [vec!["<a@example.org>", "<c@example.org>"], vec!["<b@example.org>"]]);
     assert!(world.now >= minutes(5) && world.now < minutes(6), "{:?}", world.now);
+    let (accepted, deferred) = (State::Accepted, State::Deferred);
+    assert_eq!(world.sending, [vec![0, 1, 2], vec![1]]);
+    assert_eq!(world.tried, [vec![(0, accepted), (1, deferred), (2, accepted)], vec![(1, accepted)]]);
 }
 
 #[test]
@@ -366,10 +381,21 @@ fn the_relay_takes_what_is_not_wanted_directly() {
     let mut world = World::new(config, hosts);
     world.mx("listed.example", 0, "mx.listed.example");
     world.mx("strict.example", 0, "mx.strict.example");
-    world.submit(&["<1@listed.example>", "<2@strict.example>"]);
+    world.mx("null.example", 0, ".");
+    world.submit(&["<1@listed.example>", "<2@strict.example>", "<3@null.example>", "<4@nowhere.example>"]);
     world.run();
-    assert_eq!(states(&world.outcomes[0]), [State::Accepted, State::Rejected], "{:?}", world.outcomes);
+    let rejected = State::Rejected;
+    assert_eq!(states(&world.outcomes[0]), [State::Accepted, rejected, rejected, rejected], "{:?}", world.outcomes);
     assert_eq!(world.hosts["relay.example:25"].taken, [["<1@listed.example>"]]);
+}
+
+#[test]
+fn content_that_goes_out_as_it_is_is_announced_too() {
+    let mut world = World::new(Config::relay(server("relay.example"), 1), [("relay.example:25", Host::default())]);
+    world.content = PLAIN;
+    world.submit(&["<a@example.org>"]);
+    world.run();
+    assert_eq!(world.sending, [vec![0]]);
 }
 
 #[test]

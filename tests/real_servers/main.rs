@@ -1,4 +1,4 @@
-//! The Rust clients against real Postfix and Dovecot, on loopback: what they say became of a message, beside what is in the
+//! The Rust clients and the mailer against real Postfix, Dovecot and Knot, on loopback: what they say became of a message, beside what is in the
 //! mailboxes, byte for byte.
 //!
 //! `tests/servers/run.py` starts the servers, once for all tests here; it needs root, and what `tests/servers/install`
@@ -9,8 +9,10 @@ mod harness;
 mod authentication;
 mod crash;
 mod delivery;
+mod direct;
 mod limits;
 mod lmtp;
+mod mailer;
 mod refusals;
 mod sessions;
 mod trust;

@@ -12,6 +12,7 @@ import sys
 import certificates
 from accounts import Accounts, DOMAIN, IDN_DOMAIN
 from dovecot import Dovecot
+from knot import Knot
 from postfix import Postfix
 from stage import HOST, Abandoned, Failure, Stage
 
@@ -20,7 +21,7 @@ LOG_LINES = 30
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("servers", nargs="+", choices=["postfix", "dovecot"], metavar="postfix|dovecot")
+    parser.add_argument("servers", nargs="+", choices=["postfix", "dovecot", "knot"], metavar="postfix|dovecot|knot")
     parser.add_argument(
         "--relay-port", type=int, help="where Dovecot's submission service hands mail on (default: Postfix, if started)"
     )
@@ -94,7 +95,9 @@ def start(options, stage):
     postfix = Postfix(stage, made, options.next_hop) if "postfix" in options.servers else None
     relay_port = options.relay_port or (postfix.ports["mx"] if postfix else None)
     dovecot = Dovecot(stage, made, accounts, "dovecot" in options.servers, relay_port)
-    started = [dovecot] + ([postfix] if postfix else [])
+    knot = Knot(stage) if "knot" in options.servers else None
+    needs_dovecot = postfix or "dovecot" in options.servers
+    started = [server for server in (dovecot if needs_dovecot else None, postfix, knot) if server]
     if postfix:
         postfix.auth_socket = dovecot.auth_socket
     for server in started:
@@ -107,6 +110,8 @@ def start(options, stage):
         told["postfix"] = postfix.describe()
     if "dovecot" in options.servers:
         told["dovecot"] = dovecot.describe()
+    if knot:
+        told["knot"] = knot.describe()
     return told
 
 

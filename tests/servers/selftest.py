@@ -8,6 +8,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -340,6 +341,24 @@ class Pop3(OfServers):
             client.user("alice")
             client.pass_(password)
         self.assertGreaterEqual(client.stat()[0], 0)
+
+
+class Knot(unittest.TestCase):
+    MX = 15
+
+    def test_answers(self):
+        servers = Servers("knot")
+        self.addCleanup(servers.stop)
+        port = servers.told["knot"]["ports"]["dns"]
+        # RFC 1035: no error with records, without, no such name, failure.
+        for name, status, count in [("two.test", 0, 2), ("implicit.test", 0, 0), ("no.test", 3, 0), ("broken", 2, 0)]:
+            with self.subTest(name=name), socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(PATIENCE)
+                labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+                question = labels + b"\0" + struct.pack(">HH", self.MX, 1)
+                client.sendto(struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + question, ("127.0.0.1", port))
+                number, flags, _, answers, _, _ = struct.unpack(">6H", client.recv(512)[:12])
+                self.assertEqual((number, flags & 15, answers), (7, status, count))
 
 
 class Stopping(unittest.TestCase):

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,35 +22,64 @@ use crate::connect::{begin, error_of, resolve, too_late};
 use crate::courier::Opened;
 use crate::options::Options;
 
-/// Connects to the server of `options`, through the proxy if there is one. Trust is left out.
-pub(super) async fn connect(options: Arc<Options>, within: Duration) -> Result<(Stream, Opened), Error> {
-    let end = Instant::now() + within;
-    timeout_at(end, connect_in_time(&options)).await.unwrap_or_else(|_| Err(too_late(&options.host())))
+/// Where a connection is to go, and by which way.
+pub(crate) struct Way<'a> {
+    pub(crate) address: &'a ServerAddress,
+    /// The addresses of the host in the order of preference, where they are known already.
+    pub(crate) known: &'a [IpAddr],
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) proxy: Option<&'a Proxy>,
 }
 
-async fn connect_in_time(options: &Options) -> Result<(Stream, Opened), Error> {
-    match (&options.address, &options.proxy) {
-        (ServerAddress::Socket(path), _) => {
-            let address = path.clone();
-            let connected = connect_path(path.as_ref()).await;
-            let stream = connected.map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
-            Ok((stream, Opened::new(address, None, Vec::new())))
-        }
-        (ServerAddress::Host(host, port), None) => {
-            let (stream, address) = connect_host(host, *port, options).await?;
-            Ok(opened(stream, address, Vec::new()))
-        }
-        (ServerAddress::Host(host, port), Some(proxy)) => {
-            let (stream, address) = connect_host(&proxy.host, proxy.port, options).await?;
-            let early = open_tunnel(&stream, proxy, host, *port).await?;
-            Ok(opened(stream, address, early))
+impl Way<'_> {
+    /// Connects. Trust is left out.
+    pub(crate) async fn connect(&self, within: Duration) -> Result<(Stream, Opened), Error> {
+        let end = Instant::now() + within;
+        let late = |_| {
+            Err(too_late(match self.address {
+                ServerAddress::Host(host, _) => host,
+                ServerAddress::Socket(path) => path,
+            }))
+        };
+        timeout_at(end, self.connect_in_time()).await.unwrap_or_else(late)
+    }
+
+    async fn connect_in_time(&self) -> Result<(Stream, Opened), Error> {
+        match (self.address, self.proxy) {
+            (ServerAddress::Socket(path), _) => {
+                let connected = connect_path(path.as_ref()).await;
+                let stream = connected.map_err(|error| error_of(&format!("connecting to {path}"), &error))?;
+                Ok((stream, Opened::new(path.clone(), None, Vec::new())))
+            }
+            (ServerAddress::Host(host, port), None) => {
+                let known = self.known.iter().map(|address| SocketAddr::new(*address, *port));
+                let (stream, address) = connect_host(host, *port, known.collect(), self.source).await?;
+                Ok(opened(stream, address, Vec::new()))
+            }
+            (ServerAddress::Host(host, port), Some(proxy)) => {
+                let (stream, address) = connect_host(&proxy.host, proxy.port, Vec::new(), self.source).await?;
+                let early = open_tunnel(&stream, proxy, host, *port).await?;
+                Ok(opened(stream, address, early))
+            }
         }
     }
+}
+
+/// Connects to the server of `options`, through the proxy if there is one. Trust is left out.
+pub(super) async fn connect(options: Arc<Options>, within: Duration) -> Result<(Stream, Opened), Error> {
+    options.way().connect(within).await
 }
 
 fn opened(stream: TcpStream, address: SocketAddr, early: Vec<u8>) -> (Stream, Opened) {
     let local = stream.local_addr().ok().map(|local| local.ip());
     (Stream::Tcp(stream, Acknowledgement::default()), Opened::new(address.to_string(), local, early))
+}
+
+impl Options {
+    /// By which way the server is reached.
+    pub(crate) fn way(&self) -> Way<'_> {
+        Way { address: &self.address, known: &[], source: self.source, proxy: self.proxy.as_ref() }
+    }
 }
 
 #[cfg(unix)]
@@ -63,20 +92,26 @@ async fn connect_path(_: &std::path::Path) -> io::Result<Stream> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "there are no Unix sockets here"))
 }
 
-async fn connect_host(host: &str, port: u16, options: &Options) -> Result<(TcpStream, SocketAddr), Error> {
+async fn connect_host(
+    host: &str,
+    port: u16,
+    known: Vec<SocketAddr>,
+    source: Option<IpAddr>,
+) -> Result<(TcpStream, SocketAddr), Error> {
     let addresses = match resolve::literal(host, port) {
+        _ if !known.is_empty() => known,
         Some(address) => vec![address],
         None => look_up(host, port).await?,
     };
     let clock = Instant::now();
-    let mut race = Race::new(addresses, options.source);
+    let mut race = Race::new(addresses, source);
     let mut running: Vec<(SocketAddr, TcpStream)> = Vec::new();
     let mut timer = pin!(sleep_until(clock));
     poll_fn(|context| {
         loop {
             let now = clock.elapsed();
             while let Some(address) = race.start(now) {
-                match begin(address, options.source).and_then(|socket| TcpStream::from_std(socket.into())) {
+                match begin(address, source).and_then(|socket| TcpStream::from_std(socket.into())) {
                     Ok(stream) => running.push((address, stream)),
                     Err(error) => race.failed(now, address, error),
                 }

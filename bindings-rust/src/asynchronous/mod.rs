@@ -1,8 +1,8 @@
 //! The client for tokio.
 
-mod connect;
-mod pending;
-mod stream;
+pub(crate) mod connect;
+pub(crate) mod pending;
+pub(crate) mod stream;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -298,7 +298,7 @@ impl Client {
 }
 
 #[cfg(feature = "rustls")]
-async fn load_trust(options: &Arc<Options>) -> Result<Trust, Error> {
+pub(crate) async fn load_trust(options: &Arc<Options>) -> Result<Trust, Error> {
     let options = Arc::clone(options);
     let loaded = tokio::task::spawn_blocking(move || Trust::load(&options.trust)).await;
     loaded.unwrap_or_else(|error| Err(Error::new(ErrorCode::TlsConfiguration, format!("TLS can't be set up: {error}"))))

@@ -11,14 +11,14 @@ use tokio::io::ReadBuf;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::content::Reader;
-use crate::flight::Loan;
 use crate::message::Message;
 use crate::token::{TokenFuture, TokenSource};
+use crate::window::Loan;
 
 /// A message whose file is being opened. Gives it back, without its content where the thread has gone wrong.
-pub(super) type Opening = JoinHandle<(Message, io::Result<()>)>;
+pub(crate) type Opening = JoinHandle<(Message, io::Result<()>)>;
 
-pub(super) fn open(mut message: Message) -> Opening {
+pub(crate) fn open(mut message: Message) -> Opening {
     spawn_blocking(move || {
         let result = message.content.open();
         (message, result)
@@ -27,8 +27,8 @@ pub(super) fn open(mut message: Message) -> Opening {
 
 /// Content that is being read.
 #[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) message: MessageId,
+pub(crate) struct Reading {
+    pub(crate) message: MessageId,
     how: How,
 }
 
@@ -39,7 +39,7 @@ enum How {
 }
 
 impl Reading {
-    pub(super) fn begin(message: MessageId, mut loan: Loan) -> Self {
+    pub(crate) fn begin(message: MessageId, mut loan: Loan) -> Self {
         let how = match &loan.reader {
             Reader::Async(_) => How::InTask(Some(loan)),
             _ => How::OnThread(spawn_blocking(move || {
@@ -51,7 +51,7 @@ impl Reading {
     }
 
     /// What was read; no loan where the thread has gone wrong.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Option<Loan>, io::Result<usize>)> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Option<Loan>, io::Result<usize>)> {
         match &mut self.how {
             How::OnThread(thread) => Poll::Ready(match ready!(Pin::new(thread).poll(context)) {
                 Ok((loan, result)) => (Some(loan), result),
@@ -72,10 +72,10 @@ impl Reading {
 }
 
 /// A token that is being got.
-pub(super) struct GettingToken(TokenFuture);
+pub(crate) struct GettingToken(TokenFuture);
 
 impl GettingToken {
-    pub(super) fn begin(source: Option<&TokenSource>) -> Self {
+    pub(crate) fn begin(source: Option<&TokenSource>) -> Self {
         let missing = |what: String| Error::new(ErrorCode::AuthToken, what).at(Step::Auth);
         Self(match source {
             Some(TokenSource::Future(source)) => source(),
@@ -90,7 +90,7 @@ impl GettingToken {
         })
     }
 
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Secret, Error>> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Secret, Error>> {
         self.0.as_mut().poll(context)
     }
 }

@@ -15,14 +15,14 @@ use crate::transport::Transport;
 
 /// A connected socket.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream, Acknowledgement),
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
 impl Stream {
-    pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let polled = match self {
             Self::Tcp(stream, acknowledgement) => {
@@ -67,9 +67,9 @@ impl Stream {
 }
 
 /// A socket within a task: whatever can't be done now wakes the task when it can.
-pub(super) struct InTask<'a, 'b> {
-    pub(super) stream: &'a mut Stream,
-    pub(super) context: &'a mut Context<'b>,
+pub(crate) struct InTask<'a, 'b> {
+    pub(crate) stream: &'a mut Stream,
+    pub(crate) context: &'a mut Context<'b>,
 }
 
 impl Transport for InTask<'_, '_> {

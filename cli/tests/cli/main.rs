@@ -4,8 +4,12 @@ mod certificates;
 mod demo;
 mod exit_status;
 mod json;
+#[path = "../support/knot.rs"]
+mod knot;
+mod mailing;
 mod probe;
 mod program;
+mod route;
 mod send;
 mod server;
 mod sink;

@@ -14,7 +14,8 @@ pub(crate) struct Sink {
     pub(crate) urls: Vec<String>,
     /// Where the certificate of its authority is.
     pub(crate) ca: Option<String>,
-    lines: Receiver<Value>,
+    /// What it tells of messages.
+    pub(crate) lines: Receiver<Value>,
 }
 
 /// How long anything may take that must happen.

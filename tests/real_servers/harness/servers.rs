@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ pub(crate) struct Told {
     users: Vec<User>,
     postfix: Server,
     dovecot: Option<Server>,
+    knot: Option<NameServer>,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +61,11 @@ struct Server {
     mailboxes: HashMap<String, PathBuf>,
     #[serde(default)]
     limits: HashMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+struct NameServer {
+    ports: HashMap<String, u16>,
 }
 
 /// Where Postfix keeps what it has taken and not delivered yet.
@@ -99,6 +106,12 @@ impl Servers {
     /// The port of a role of Dovecot.
     pub(crate) fn dovecot(&self, role: &str) -> u16 {
         self.told.dovecot.as_ref().expect("Dovecot was asked for").ports[role]
+    }
+
+    /// Where Knot is asked.
+    pub(crate) fn dns(&self) -> SocketAddr {
+        let knot = self.told.knot.as_ref().expect("Knot was asked for");
+        (Ipv4Addr::LOCALHOST, knot.ports["dns"]).into()
     }
 
     /// Where Dovecot takes mail by LMTP.

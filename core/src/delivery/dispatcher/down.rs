@@ -54,7 +54,9 @@ impl Dispatcher {
         let Some(down) = self.why_down(key, tried) else {
             return Next::Blocked(Vec::new());
         };
-        if let Some(destination) = self.fallback(key).filter(|_| !fell_back) {
+        // A domain that is not there, or takes no mail, has said so for everybody.
+        let is_nowhere = down.is_final && down.hosts.is_empty();
+        if let Some(destination) = self.fallback(key).filter(|_| !(fell_back || is_nowhere)) {
             self.pop(key);
             let recipients = self.deliveries.get(front).map(|delivery| Arc::clone(&delivery.recipients));
             self.fall_back(now, message, key, &recipients.unwrap_or_default(), &destination);

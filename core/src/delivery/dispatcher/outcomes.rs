@@ -165,6 +165,7 @@ impl Dispatcher {
             attempt: tried_before.saturating_add(1),
             again,
             greylisted: outcome.recipients.iter().any(refusal::is_greylisting),
+            recipients: sorted.recipients,
             accepted: sorted.accepted,
             rejected: sorted.rejected,
             unknown: sorted.unknown,
@@ -190,6 +191,8 @@ impl Dispatcher {
         let outcomes = outcome.recipients.iter().chain(core::iter::repeat(&missing));
         for (index, it) in recipients.iter().zip(outcomes) {
             let goes_elsewhere = may_repeat && has_fallback && refusal::is_by_policy(outcome, it);
+            let is_tried_again = goes_elsewhere || it.state == State::Unknown && may_repeat && may_duplicate;
+            sorted.recipients.push((*index, if is_tried_again { State::Deferred } else { it.state }));
             match it.state {
                 _ if goes_elsewhere => sorted.elsewhere.push(*index),
                 State::Accepted => sorted.accepted += 1,
@@ -290,6 +293,7 @@ impl Dispatcher {
 /// The recipients of an attempt.
 #[derive(Default)]
 struct Sorted {
+    recipients: Vec<(u32, State)>,
     accepted: u32,
     rejected: u32,
     unknown: u32,

@@ -1,13 +1,14 @@
 //! What a dispatcher asks of its host.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::books::Delivery;
 use super::session::Session;
 use super::slab::Key;
-use crate::client::{Failure, MessageId, Outcome};
+use crate::client::{Failure, MessageId, Outcome, State};
 
 /// A connection that the dispatcher has asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -186,6 +187,9 @@ pub struct Tried {
     pub host: Option<Arc<str>>,
     /// The how manieth attempt for this destination, from 1.
     pub attempt: u32,
+    /// Which recipients of the envelope, from 0, and what became of each: `deferred` is also whoever is tried again or
+    /// elsewhere.
+    pub recipients: Vec<(u32, State)>,
     /// Recipients that the server took responsibility for.
     pub accepted: u32,
     /// Recipients that were refused for good.

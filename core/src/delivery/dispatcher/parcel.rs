@@ -64,7 +64,7 @@ pub struct Destination {
     /// The hosts that take messages for it, up to 64. Without any, [`Output::Route`](super::Output::Route) asks for them.
     pub targets: Vec<Target>,
     /// Where recipients go whom none of these hosts lets through: none can be reached, all refuse the connection, or the
-    /// sender is refused by policy (X.7.X, before the content).
+    /// sender is refused by policy (X.7.X, before the content). Not of a destination that is [`Unrouted`] for good.
     pub fallback: Option<Arc<Destination>>,
 }
 

@@ -356,15 +356,20 @@ impl Mailer {
             });
         }
         message.deadline = send.deadline;
-        let flying = Flying { delivery: send.delivery, message: send.message };
+        let untold = Some(Arc::clone(&send.recipients));
+        let flying = Flying { delivery: send.delivery, message: send.message, untold };
         if let Some(session) = self.links.woken_session(send.session) {
             session.submit(flying, message);
         }
     }
 
     fn open(&mut self, purpose: Purpose, endpoint: Arc<Endpoint>) {
+        let server = match &purpose {
+            Purpose::Messages(open) => Arc::clone(&open.host),
+            Purpose::LogIn(host) => Arc::clone(host),
+        };
         let connection = self.links.insert(purpose);
-        self.outputs.push_back(Output::Open { connection, endpoint });
+        self.outputs.push_back(Output::Open { connection, server, endpoint });
     }
 
     fn endpoint(&self, host: &str) -> Result<Arc<Endpoint>, Error> {

@@ -31,6 +31,8 @@ pub enum Output {
     Open {
         /// How it is called from now on.
         connection: ConnectionId,
+        /// The name of the server that mail is sent to over it, or that somebody has to log in for.
+        server: Arc<str>,
         /// Where to.
         endpoint: Arc<Endpoint>,
     },
@@ -124,6 +126,16 @@ pub enum Endpoint {
 pub enum Event {
     /// A message has ended. Each that was submitted ends once, and its content may be let go.
     Finished(Outcome),
+    /// Content of a message is about to be sent to these of its recipients. It comes before the first
+    /// [`ReadBody`](Output::ReadBody) or [`WriteBody`](Output::WriteBody) of each attempt; [`Tried`](Progress::Tried) says how that has ended.
+    Sending {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// Which message.
+        message: MessageId,
+        /// Which of its envelope, from 0.
+        recipients: Arc<[u32]>,
+    },
     /// What happens on the way there. [`Event::Finished`](Progress::Finished) is not among it.
     Progress(Progress),
     /// Where the mail for a domain goes, or why it goes nowhere.

@@ -137,10 +137,12 @@ impl Routes {
         let targets = (0..).zip(resolution.hosts()).map(|(priority, host)| {
             let name: Arc<str> = format!("{}:{}", host.name, self.port).into();
             let addresses = host.addresses.clone();
-            let endpoint = Endpoint::Host { name: host.name.to_string(), port: self.port, addresses };
+            // Of an address literal the address: that is what a certificate can be for.
+            let plain = host.name.address().map_or_else(|| host.name.to_string(), |address| address.to_string());
+            let server_name = plain.as_str().into();
+            let endpoint = Endpoint::Host { name: plain, port: self.port, addresses };
             self.findings += 1;
-            let found =
-                Host { server_name: host.name.as_str().into(), endpoint: endpoint.into(), finding: self.findings };
+            let found = Host { server_name, endpoint: endpoint.into(), finding: self.findings };
             self.hosts.insert(Arc::clone(&name), found);
             self.order.push_back((Arc::clone(&name), self.findings));
             Target { priority, ..Target::new(name) }

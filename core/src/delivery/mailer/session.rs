@@ -19,10 +19,12 @@ pub(super) struct Session {
 }
 
 /// A message that a connection has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flying {
     pub(super) delivery: DeliveryId,
     pub(super) message: MessageId,
+    /// For which of its recipients, until that has been told with the first of its content.
+    pub(super) untold: Option<Arc<[u32]>>,
 }
 
 impl Session {
@@ -36,8 +38,14 @@ impl Session {
     }
 
     /// Which message the machine means.
-    pub(super) fn flying(&self, id: MessageId) -> Option<Flying> {
-        *self.flight.get(self.place(id)?)?
+    pub(super) fn flying(&self, id: MessageId) -> Option<&Flying> {
+        self.flight.get(self.place(id)?)?.as_ref()
+    }
+
+    /// Content of a message is about to be read or written: for which recipients, if that has not been told.
+    pub(super) fn begin(&mut self, id: MessageId) -> Option<Arc<[u32]>> {
+        let place = self.place(id)?;
+        self.flight.get_mut(place)?.as_mut()?.untold.take()
     }
 
     /// The same, when it has ended.
@@ -53,13 +61,13 @@ impl Session {
 
     /// What the machine calls this message.
     pub(super) fn number(&self, message: MessageId) -> Option<MessageId> {
-        let is_meant = |flying: &Option<Flying>| flying.is_some_and(|flying| flying.message == message);
+        let is_meant = |flying: &Option<Flying>| flying.as_ref().is_some_and(|flying| flying.message == message);
         self.numbered(self.flight.iter().rposition(is_meant)?)
     }
 
     /// What the machine calls this delivery.
     pub(super) fn number_of(&self, delivery: DeliveryId) -> Option<MessageId> {
-        let is_meant = |flying: &Option<Flying>| flying.is_some_and(|flying| flying.delivery == delivery);
+        let is_meant = |flying: &Option<Flying>| flying.as_ref().is_some_and(|flying| flying.delivery == delivery);
         self.numbered(self.flight.iter().rposition(is_meant)?)
     }
 

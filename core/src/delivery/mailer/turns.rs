@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::links::{LinkState, Purpose};
 use super::machine::Mailer;
 use super::output::{ConnectionId, Event, Output};
-use crate::client::{self, Body, Closed, Failure};
+use crate::client::{self, Body, Closed, Failure, MessageId};
 use crate::delivery::dispatcher::{Content, SessionId};
 use crate::pop3;
 
@@ -35,11 +35,15 @@ impl Mailer {
         };
         Some(match output {
             client::Output::Write(bytes) => Output::Write { connection, bytes },
-            client::Output::WriteBody { message, range } => {
-                Output::WriteBody { connection, message: session.flying(message)?.message, range }
+            client::Output::WriteBody { message: number, range } => {
+                let message = session.flying(number)?.message;
+                let begun = session.begin(number);
+                self.sending(connection, message, begun, Output::WriteBody { connection, message, range })
             }
-            client::Output::ReadBody { message, offset } => {
-                Output::ReadBody { connection, message: session.flying(message)?.message, offset }
+            client::Output::ReadBody { message: number, offset } => {
+                let message = session.flying(number)?.message;
+                let begun = session.begin(number);
+                self.sending(connection, message, begun, Output::ReadBody { connection, message, offset })
             }
             client::Output::StartTls { server_name, verify } => Output::StartTls { connection, server_name, verify },
             client::Output::GetToken => Output::GetToken { connection, server: Arc::clone(&session.server) },
@@ -77,6 +81,23 @@ impl Mailer {
                 return None;
             }
         })
+    }
+
+    /// Tells that content is `begun` to be sent to these recipients, before that is done.
+    fn sending(
+        &mut self,
+        connection: ConnectionId,
+        message: MessageId,
+        begun: Option<Arc<[u32]>>,
+        output: Output,
+    ) -> Output {
+        match begun {
+            Some(recipients) => {
+                self.outputs.push_back(output);
+                Output::Event(Event::Sending { connection, message, recipients })
+            }
+            None => output,
+        }
     }
 
     fn log_in_says(&mut self, now: Duration, connection: ConnectionId, output: pop3::Output) -> Option<Output> {

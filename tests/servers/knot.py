@@ -1,0 +1,113 @@
+"""Knot: the DNS of the tests, with domains of every shape that a sender of mail can meet."""
+
+import os
+import subprocess
+
+from stage import HOST, Failure
+
+PROGRAM = "/usr/sbin/knotd"
+
+# Where the servers of a domain are: all on loopback, on whatever port a test chooses.
+ZONE = """
+$ORIGIN test.
+$TTL 60
+@         SOA   ns hostmaster 1 3600 600 86400 60
+@         NS    ns
+ns        A     127.0.0.1
+
+; The domain of Postfix.
+example   MX    10 mail
+mail      A     127.0.0.1
+
+; The best server is down.
+two       MX    10 down
+two       MX    20 mx.two
+down      A     127.0.0.9
+mx.two    A     127.0.0.3
+
+; No MX at all.
+implicit  A     127.0.0.4
+
+; Takes no mail (RFC 7505).
+null      MX    0 .
+
+; A server that defers whom it does not know.
+grey      MX    10 mx.grey
+mx.grey   A     127.0.0.5
+
+; All servers are down.
+dead      MX    10 down
+
+; An alias of a domain, and one of a server.
+alias     CNAME two
+named     MX    10 other.two
+other.two CNAME mx.two
+
+; We are the better one of both, and the only one.
+second    MX    10 us
+second    MX    20 mx.two
+us        A     127.0.0.10
+first     MX    5  mx.grey
+first     MX    10 us
+
+; Its server has no address.
+vain      MX    10 nobody
+
+; Many servers, more than one packet holds by UDP.
+many      MX    10 mx.two
+"""
+
+# A zone whose file is missing: every question about it fails for now.
+BROKEN = "broken"
+
+
+class Knot:
+    def __init__(self, stage):
+        self.stage = stage
+        self.log = stage.path("knot.log")
+        self.port = stage.take_port()
+
+    def start(self):
+        if not os.path.exists(PROGRAM):
+            raise Failure("Knot is not there; tests/servers/install brings it")
+        zone = ZONE + "".join("many MX 20 a-server-with-quite-a-long-name-%d\n" % number for number in range(60))
+        self.stage.write(zone, "knot", "test.zone")
+        configuration = self.stage.write(self._configuration(), "knot", "knot.conf")
+        self.stage.launch([PROGRAM, "-c", configuration], self.log)
+
+    def wait(self):
+        def answers():
+            with open(self.log) as log:
+                return "server started" in log.read()
+
+        self.stage.wait_until(answers, "Knot has not started")
+
+    def describe(self):
+        version = subprocess.run([PROGRAM, "--version"], stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+        return {"version": version, "ports": {"dns": self.port}, "log": self.log}
+
+    def _configuration(self):
+        folder = self.stage.path("knot")
+        return f"""
+server:
+    rundir: {folder}
+    listen: {HOST}@{self.port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+log:
+  - target: stderr
+    any: info
+database:
+    storage: {folder}
+template:
+  - id: default
+    storage: {folder}
+    file: "%s.zone"
+    journal-content: none
+    zonefile-sync: -1
+    zonefile-load: whole
+zone:
+  - domain: test
+  - domain: {BROKEN}
+"""
