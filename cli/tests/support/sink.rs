@@ -1,4 +1,5 @@
 //! `okuru sink`, started by a test.
+#![allow(dead_code, reason = "each test target uses a part of it")]
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
