@@ -13,9 +13,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def dialogues():
+def dialogues(side="client"):
+    """Those of the client; those of the receiver are in a folder of their own."""
     for path in sorted((ROOT / "tests/vectors").rglob("*.smtp")):
-        yield path.read_text(encoding="utf-8").splitlines()
+        if (path.parent.name == "receiver") == (side == "receiver"):
+            yield path.read_text(encoding="utf-8").splitlines()
 
 
 def said(lines, who):
@@ -197,9 +199,113 @@ def connection():
                     yield config + steps + answers + QUIT + ANSWER_ALL
 
 
+# As src/receiver/script.rs numbers them.
+SERVER_TLS = ["none", "offered", "required", "implicit"]
+OFFERED = ["PIPELINING", "CHUNKING", "BINARYMIME", "8BITMIME", "SMTPUTF8", "SIZE", "DSN", "ENHANCEDSTATUSCODES",
+           "REQUIRETLS", "LIMITS"]
+ASKED = ["connect", "hello", "starttls", "mail", "rcpt", "data", "quit"]
+SAYS, ANSWERS, POLICY, PASSES, TLS_THERE, ENDS = (bytes([number]) for number in (64, 68, 69, 71, 72, 76))
+
+
+def bits(words, names):
+    return sum(1 << n for n, name in enumerate(names) if name in words or words[:1] in (["all"], ["everywhere"]))
+
+
+def settings(lines, keyword):
+    return " ".join(line[len(keyword) + 1:] for line in lines if line.startswith(keyword + " ")).split()
+
+
+def receiver():
+    for lines in dialogues("receiver"):
+        offered = bits(settings(lines, "offer") or ["PIPELINING", "ENHANCEDSTATUSCODES"], OFFERED)
+        asks = bits(settings(lines, "asks"), ASKED) | ("allow-plaintext" in lines) << 7
+        config = (bytes([word(lines, "protocol", ["smtp", "lmtp"]), word(lines, "role", ["mx", "submission"]),
+                         word(lines, "tls", SERVER_TLS)]) + (~offered & 0xffff).to_bytes(2, "little")
+                  + bytes([asks, 2 * any(line.startswith(("user ", "token ")) for line in lines),
+                           any(line.startswith("bound ") for line in lines), "newlines fix" in lines, 0,
+                           7 * ("for-anyone" in lines), 1]))
+        steps, said = POLICY + bytes([0 if any(" later" in line for line in lines) else 1]), b""
+        for line in lines + [""]:
+            if line[:3] in ("C: ", "C! "):
+                text = line[3:].replace("\\r", "\r").replace("\\n", "\n")
+                said += text[:-1].encode() if text.endswith("\\") else text.encode() + b"\r\n"
+                continue
+            if said:
+                steps, said = steps + SAYS + blob(said), b""
+            key = line.split(" ")[0]
+            steps += {"answer": ANSWERS + b"\x00\x00", "deadline": PASSES, "handshake": TLS_THERE + b"\x01",
+                      "eof": ENDS}.get(key, b"")
+        yield config + steps
+
+
+# As src/pair.rs numbers them.
+def pair():
+    letters = bytes([2]) + b"".join(
+        bytes([1]) + blob(body) + chunks + b"\x00"
+        for body, chunks in [(b"hello\r\n.dots\r\n", b"\x00"), (b"a\nb", b"\x01\x02"), (b"\xe9\r\n", b"\x00")])
+    for lmtp in range(2):
+        for tls in range(4):
+            for level in range(4):
+                for chunking in range(3):
+                    client = bytes([lmtp, tls]) + (b"\x01" if tls > 1 else b"") + bytes([level, chunking, 0, 0])
+                    client += (b"\x00\x00" if tls > 1 else b"") + b"\x00"
+                    server = (b"\x01" if 0 < tls < 3 else b"") + b"\x00\x00\x00\x00\x00\x00"
+                    for ways in (b"\x01\x03" + b"\x0a\x00\x00\x00\x00", b"\x00\x05\x05\x00\x00\x00\x08\x0a\x01\x07\x02\x90\x01",
+                                 b"\x00\x05\x00\x01\x09\x03\x70\x00\x01\x40\x00"):
+                        yield client + server + letters + ways
+
+
+# As src/pop3.rs reads them.
+POP3_LINES = 12
+POP3_BLOB, POP3_TLS, POP3_TOKEN, POP3_FAILED, POP3_EOF, POP3_DEADLINE = (bytes([n]) for n in (96, 160, 200, 220, 230, 240))
+
+
+def pop3():
+    for path in sorted((ROOT / "tests/vectors/pop3").glob("*.pop3")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        calls = b""
+        said = b""
+        for line in lines + [""]:
+            if line.startswith(("S: ", "S! ")):
+                said += line[3:].encode() + b"\r\n"
+                continue
+            if said:
+                calls += POP3_BLOB + blob(said)
+                said = b""
+            key = line.split(" ")[0]
+            calls += {"handshake": POP3_TLS + (b"\x01\x00" if line.endswith(" verified") else b"\x00\x00"),
+                      "token": POP3_TOKEN if "later" not in line else b"", "fails": POP3_FAILED, "eof": POP3_EOF,
+                      "deadline": POP3_DEADLINE}.get(key, b"")
+        credentials = 3 if "token later" in lines else 0
+        config = [credentials, "allow plaintext" in lines, "try all" in lines, word(lines, "tls", ["none", *TLS[1:]]),
+                  word(lines, "login", ["auto", "sasl", "user", "apop"]), 0, 1]
+        yield bytes(config) + b"\x00" + calls
+    for credentials in range(5):
+        for login in range(4):
+            for capabilities in (3, 4, 9):
+                config = bytes([credentials, 1, 1, 0, login, 0, 0])
+                yield config + blob(b"\x01\x03") + bytes([0, capabilities, 200, 6, 1, 5, 7, 1, 1, 8, 1])
+
+
+def route():
+    names = [b"\x01" + bytes([n]) for n in range(8)]
+    answers = {"mx": b"\x00\x03" + b"\x00\x00" + names[1] + b"\x01\x00" + names[2] + b"\x02\x00" + names[3],
+               "null": b"\x00\x01\x00\x00" + names[4], "a": b"\x01\x02\x00\x05\x00\x09", "aaaa": b"\x01\x01\x01\x05\x00",
+               "alias": b"\x02" + names[1], "none": b"\x03", "nx": b"\x04", "failed": b"\x05"}
+    for first in answers.values():
+        for second in answers.values():
+            for own in (0, 1):
+                config = bytes([0, 1, own, 0, 0, 0, 0, 0, own])
+                yield config + b"\x00\x07" + b"\x00" + first + b"\x00\x01" + 6 * (b"\x00" + second + b"\x00\x00")
+    for domain in range(6):
+        for bound in range(1, 4):
+            config = bytes([bound - 1, 1, 1, bound, bound, bound, bound, bound, 1, domain, 1])
+            yield config + b"\x00" + answers["mx"] + b"\x00\x00" + 3 * (b"\x00" + answers["a"] + b"\x01" + names[5] + b"\x01")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for target in (reply, syntax, content, sasl, connection):
+    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route):
         (folder / target.__name__).mkdir(parents=True, exist_ok=True)
         for seed in target():
             (folder / target.__name__ / hashlib.sha1(seed).hexdigest()).write_bytes(seed)

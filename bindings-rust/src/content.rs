@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 #[cfg(feature = "tokio")]
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use okuru_core::syntax::Inspection;
@@ -15,7 +16,8 @@ use tokio::io::AsyncRead;
 /// The content of a message: header, empty line and body, as RFC 5322 has them.
 ///
 /// It is made from what is in memory already by [`From`], and is then not copied. What is not canonical (a bare CR or LF)
-/// is mended on the way, see [`Newlines`](crate::Newlines).
+/// is mended on the way, see [`Newlines`](crate::Newlines). Nothing else is changed. A line of more than 998 octets for instance goes
+/// out as it is: most servers take it, though they need not (RFC 5321 §4.5.3.1.6), and nothing but encoding the message could mend it.
 #[derive(Debug)]
 pub struct Content(pub(crate) Source);
 
@@ -33,11 +35,18 @@ pub(crate) enum Source {
 pub(crate) enum Reader {
     File(File),
     Blocking(Box<dyn Read + Send>),
+    /// What can be had again and again, and what of it is being read.
+    Again(Arc<dyn Open>, Option<Box<dyn Read + Send>>),
     #[cfg(feature = "tokio")]
     Async(Pin<Box<dyn AsyncRead + Send>>),
     /// It is with the driver, which reads.
     Lent,
 }
+
+/// Makes a reader that gives a content from its beginning.
+pub(crate) trait Open: Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync {}
+
+impl<F: Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync> Open for F {}
 
 /// A file of at most this size is read as a whole, so that what it needs is known before it is sent.
 const MOST_HELD: u64 = 1 << 20;
@@ -56,17 +65,41 @@ impl Content {
         Self(Source::Stream { reader: Reader::Blocking(Box::new(reader)), size })
     }
 
+    /// What the reader gives that `open` makes, up to its end; `size` as for [`reader`](Self::reader). Since `open` can be
+    /// called again, and then has to give the same, the message can be sent again: to the recipients that were too many for
+    /// one transaction, or over another session.
+    ///
+    /// The tokio client opens and reads on a thread for blocking work.
+    ///
+    /// ```
+    /// use std::io::{Cursor, Read as _};
+    ///
+    /// let header = "Subject: the log\r\n\r\n";
+    /// let log = move || Ok(Cursor::new(header).chain(std::fs::File::open("/var/log/all")?));
+    /// let content = okuru::Content::reopened(log, None);
+    /// ```
+    pub fn reopened<R: Read + Send + 'static>(
+        open: impl Fn() -> io::Result<R> + Send + Sync + 'static,
+        size: Option<u64>,
+    ) -> Self {
+        let open = move || open().map(|reader| Box::new(reader) as Box<dyn Read + Send>);
+        Self(Source::Stream { reader: Reader::Again(Arc::new(open), None), size })
+    }
+
     /// What `reader` gives, up to its end; `size` as for [`reader`](Self::reader). Only for the tokio client.
     #[cfg(feature = "tokio")]
     pub fn async_reader(reader: impl AsyncRead + Send + 'static, size: Option<u64>) -> Self {
         Self(Source::Stream { reader: Reader::Async(Box::pin(reader)), size })
     }
 
-    /// The same content once more, if it is in memory or a file. What is in memory is shared, and not looked at again.
+    /// The same content once more, if it is in memory, a file or [reopened](Self::reopened). What is in memory is shared, and not looked at again.
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             Source::Held(content, inspection) => Some(Self(Source::Held(content.clone(), *inspection))),
             Source::File(path) => Some(Self(Source::File(path.clone()))),
+            Source::Stream { reader: Reader::Again(open, _), size } => {
+                Some(Self(Source::Stream { reader: Reader::Again(Arc::clone(open), None), size: *size }))
+            }
             Source::Stream { .. } => None,
         }
     }
@@ -142,7 +175,7 @@ impl From<&'static str> for Content {
 impl Reader {
     /// Whether it can be read again from its beginning.
     pub(crate) fn is_rewindable(&self) -> bool {
-        matches!(self, Self::File(_))
+        matches!(self, Self::File(_) | Self::Again(..))
     }
 
     /// Reads where the last read ended, or from the beginning. This blocks.
@@ -161,6 +194,16 @@ impl Reader {
                 read(file, buffer)
             }
             Self::Lent => Ok(0),
+            Self::Again(open, reader) => {
+                if rewind {
+                    *reader = None;
+                }
+                let reader = match reader {
+                    Some(reader) => reader,
+                    None => reader.insert(open()?),
+                };
+                read(reader, buffer)
+            }
             Self::Blocking(_) if rewind => Err(io::ErrorKind::NotSeekable.into()),
             Self::Blocking(reader) => read(reader, buffer),
             #[cfg(feature = "tokio")]
@@ -212,6 +255,24 @@ mod tests {
     fn what_is_no_file_can_not_be_opened() {
         assert_eq!(Content::file("/nonexistent/x.eml").open().unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(Content::file("/").open().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn what_can_be_reopened_is_read_again() {
+        let content = Content::reopened(|| Ok(b"abc".chain(&b"def"[..])), Some(6));
+        for content in [content.try_clone().unwrap(), content] {
+            let Content(Source::Stream { mut reader, size: Some(6) }) = content else {
+                panic!("what is reopened is a stream");
+            };
+            assert!(reader.is_rewindable());
+            let mut buffer = [0; 8];
+            for rewind in [false, true] {
+                assert_eq!(reader.read(rewind, &mut buffer).unwrap(), 3);
+                assert_eq!(reader.read(false, &mut buffer[3..]).unwrap(), 3);
+                assert_eq!(reader.read(false, &mut buffer[6..]).unwrap(), 0);
+                assert_eq!(&buffer[..6], b"abcdef");
+            }
+        }
     }
 
     #[test]

@@ -183,10 +183,21 @@ impl Courier {
         self.error = None;
         self.reply = None;
         self.query = None;
-        if goal == Goal::Closed
-            && let Some(session) = &mut self.session
-        {
-            session.quit();
+        if goal == Goal::Closed {
+            self.end_session();
+        }
+    }
+
+    /// By QUIT, where that can be said at once. Nobody waits for a server that has not come so far, or that owes replies to what
+    /// was cancelled.
+    fn end_session(&mut self) {
+        match &mut self.session {
+            Some(session) if session.is_between_messages() => session.quit(),
+            Some(session) => {
+                self.last_info = Some(session.info().clone());
+                self.session = None;
+            }
+            None => {}
         }
     }
 
@@ -244,11 +255,8 @@ impl Courier {
                         continue;
                     }
                     let flushed = session.flush(transport, now);
-                    if flushed == Flushed::All {
-                        continue;
-                    }
-                    if !self.outcomes.is_empty() {
-                        self.told = self.outcomes.len();
+                    self.told = self.outcomes.len();
+                    if self.told > 0 || flushed == Flushed::All {
                         continue;
                     }
                     if session.asks_for_token() {
@@ -278,14 +286,14 @@ impl Courier {
     /// Takes a message of the user, whose content could not be opened.
     pub(crate) fn take_unreadable(&mut self, message: Message, error: &io::Error, now: Duration) {
         let item = self.item(message, now);
-        self.end(&item, now, |machine, id| machine.content_failed(id, &unreadable(error)));
+        self.end(item, now, |machine, id| machine.content_failed(id, &unreadable(error)));
     }
 
     fn item(&mut self, message: Message, now: Duration) -> Item {
         let index = self.taken;
         self.taken += 1;
         let deadline = message.deadline.or(self.options.deadline).map(|deadline| now.saturating_add(deadline));
-        Item { index, call: self.call, message, deadline, retried: false, window: None }
+        Item { index, call: self.call, message, deadline, retried: false, window: None, earlier: None }
     }
 
     /// The user has no more messages.
@@ -327,7 +335,7 @@ impl Courier {
         let (overdue, left) = std::mem::take(&mut self.waiting).into_iter().partition(is_overdue);
         self.waiting = left;
         let cut_short = !VecDeque::is_empty(&overdue);
-        for item in &overdue {
+        for item in overdue {
             self.end(item, now, |machine, _| machine.deadline_passed(now));
         }
         if cut_short && error.code() == ErrorCode::TimeoutConnect {
@@ -438,7 +446,7 @@ impl Courier {
         if let Some(failed) = &mut self.failed {
             while let Some(item) = self.waiting.pop_front() {
                 failed.machine.submit(item.for_core());
-                self.outcomes.extend(outcome_of(&mut failed.machine, item.index, now));
+                self.outcomes.extend(outcome_of(&mut failed.machine, item, now));
             }
             return None;
         }
@@ -464,7 +472,7 @@ impl Courier {
         }
     }
 
-    fn finished(&mut self, mut outcome: Outcome) {
+    fn finished(&mut self, outcome: Outcome) {
         let Some(mut item) = self.session.as_mut().and_then(|session| session.take(outcome.message)) else {
             return;
         };
@@ -474,14 +482,26 @@ impl Courier {
         if self.is_worth_another_session(&item, &outcome) {
             logging::again(&outcome);
             item.retried |= outcome.progress > Progress::Queued;
-            let place = self.waiting.partition_point(|other| other.index < item.index);
-            self.waiting.insert(place, item);
-            return;
+            return self.wait_again(item);
         }
         self.is_proven |= outcome.progress > Progress::Queued;
-        outcome.message = MessageId(item.index);
+        // A session that leaves somebody over has taken a message before, whose outcome may not have come yet.
+        if item.has_leftover(&outcome)
+            && let Some(session) = self.session.as_mut().filter(|session| self.is_proven || !session.is_empty())
+        {
+            session.quit();
+            logging::again(&outcome);
+            item.name_leftover(outcome);
+            return self.wait_again(item);
+        }
+        let outcome = item.joined(outcome);
         logging::outcome(&outcome);
         self.outcomes.push_back(outcome);
+    }
+
+    fn wait_again(&mut self, item: Item) {
+        let place = self.waiting.partition_point(|other| other.index < item.index);
+        self.waiting.insert(place, item);
     }
 
     /// Whether the connection was at fault, and another may do better.
@@ -528,11 +548,11 @@ impl Courier {
     }
 
     /// Ends a message that no session has.
-    fn end(&mut self, item: &Item, now: Duration, how: impl FnOnce(&mut Connection, MessageId)) {
+    fn end(&mut self, item: Item, now: Duration, how: impl FnOnce(&mut Connection, MessageId)) {
         let mut machine = self.dry_machine();
         let id = machine.submit(item.for_core());
         how(&mut machine, id);
-        self.outcomes.extend(outcome_of(&mut machine, item.index, now));
+        self.outcomes.extend(outcome_of(&mut machine, item, now));
     }
 
     /// A machine without a transport, to give messages their outcomes.
@@ -542,11 +562,11 @@ impl Courier {
 }
 
 /// The outcome of the one message that `machine` had.
-fn outcome_of(machine: &mut Connection, index: u64, now: Duration) -> Option<Outcome> {
+fn outcome_of(machine: &mut Connection, mut item: Item, now: Duration) -> Option<Outcome> {
     loop {
         match machine.poll(now) {
             Output::Event(Event::Finished(outcome)) => {
-                let outcome = Outcome { message: MessageId(index), ..outcome };
+                let outcome = item.joined(outcome);
                 logging::outcome(&outcome);
                 return Some(outcome);
             }

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use okuru_core::client::{Body, MessageId};
 
 use crate::content::{Reader, Source};
+use crate::leftover::Earlier;
 use crate::message::Message;
 
 /// A message that a client was given.
@@ -25,6 +26,8 @@ pub(crate) struct Item {
     /// A session lost it after its envelope had been said, and it has been given to another.
     pub(crate) retried: bool,
     pub(crate) window: Option<Box<Window>>,
+    /// What became of it over the sessions before, where one took only some of its recipients.
+    pub(crate) earlier: Option<Box<Earlier>>,
 }
 
 /// What of a stream is in memory.
@@ -216,7 +219,7 @@ mod tests {
 
     fn item(content: impl Into<Content>) -> Item {
         let message = Message::new("a@b", ["c@d"], content).unwrap();
-        Item { index: 0, call: 0, message, deadline: None, retried: false, window: None }
+        Item { index: 0, call: 0, message, deadline: None, retried: false, window: None, earlier: None }
     }
 
     #[test]

@@ -55,16 +55,27 @@ impl Gather {
         }
     }
 
+    /// Adds `bytes`, by copying them only if they are few.
+    pub(crate) fn push_owned(&mut self, bytes: Vec<u8>) {
+        if bytes.len() <= MOST_COPIED {
+            self.push(&bytes);
+        } else {
+            self.share(bytes.into());
+        }
+    }
+
     /// Adds `range` of `content`, by copying it only if it is small.
     pub(crate) fn push_range(&mut self, content: &Bytes, range: std::ops::Range<usize>) {
         match content.get(range.clone()) {
             Some(bytes) if bytes.len() <= MOST_COPIED => self.push(bytes),
-            Some(bytes) => {
-                self.length += bytes.len();
-                self.pieces.push_back(Piece::Shared(content.slice(range)));
-            }
+            Some(_) => self.share(content.slice(range)),
             None => {}
         }
+    }
+
+    fn share(&mut self, bytes: Bytes) {
+        self.length += bytes.len();
+        self.pieces.push_back(Piece::Shared(bytes));
     }
 
     /// Hands what there is to `write`, once, and lets go what it took. Gives the count.

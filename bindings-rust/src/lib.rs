@@ -30,7 +30,7 @@
 //! # Features
 //!
 //! `tokio`, `blocking`, `rustls` and `tracing` are on unless switched off; at least one of the first two has to be. `lettre` adds that
-//! crate's transports.
+//! crate's transports, `server` the other end of the wire.
 
 #[cfg(not(any(feature = "blocking", feature = "tokio")))]
 compile_error!("okuru has two clients: choose the feature `blocking`, `tokio` or both");
@@ -41,6 +41,8 @@ struct Readme;
 
 mod acknowledgement;
 #[cfg(feature = "tokio")]
+mod alarm;
+#[cfg(feature = "tokio")]
 mod asynchronous;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -49,13 +51,15 @@ mod content;
 mod courier;
 mod flight;
 mod gather;
+mod leftover;
 #[cfg(feature = "lettre")]
 pub mod lettre;
 mod logging;
 mod message;
 mod options;
+#[cfg(feature = "server")]
+pub mod server;
 mod server_info;
-mod server_url;
 mod session;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -128,6 +128,11 @@ impl Session {
         self.is_reduced
     }
 
+    /// Whether messages can be sent, and the server owes nothing to one.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.machine.is_ready() && !self.machine.has_transaction()
+    }
+
     /// Whether it has no message.
     pub(crate) fn is_empty(&self) -> bool {
         self.flight.is_empty()
@@ -190,7 +195,7 @@ impl Session {
             }
             self.drop_what_came_too_late();
             match self.machine.poll(now) {
-                Output::Write(bytes) => self.gather.push(&bytes),
+                Output::Write(bytes) => self.gather.push_owned(bytes),
                 Output::WriteBody { message, range } => {
                     if let Some((content, range)) = self.flight.item(message).and_then(|item| item.range(range)) {
                         self.gather.push_range(content, range);

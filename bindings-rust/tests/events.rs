@@ -7,7 +7,7 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use okuru::{Options, Summary, Tls, blocking::Client};
-use support::{message, sink};
+use support::{ClosedPort, message, sink};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -58,8 +58,8 @@ fn connections_outcomes_and_the_dialogue_without_secrets() {
         let mut client = Client::new(options.dangerously_allow_plaintext_auth(true));
         assert_eq!(client.send(message("hi\r\n")).summary(), Summary::Accepted);
         client.close();
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut client = Client::new(Options::new(&format!("smtp://{closed}")).unwrap());
+        let closed = ClosedPort::new();
+        let mut client = Client::new(Options::new(&closed.url()).unwrap());
         assert_eq!(client.send(message("hi\r\n")).summary(), Summary::Deferred);
     });
     let notes = notes.lock().unwrap();

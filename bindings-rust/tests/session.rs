@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use okuru::{Chunking, Content, ErrorCode, Message, Options, Pipelining, Progress, Query, Reply, State, Summary, Tls};
-use support::{BOTH, Client, Peer, listen, message, sink};
+use support::{BOTH, Client, ClosedPort, Peer, listen, message, sink};
 
 fn options(address: std::net::SocketAddr) -> Options {
     Options::new(&format!("smtp://{address}")).unwrap().tls(Tls::None).ehlo_name("foo.com").unwrap()
@@ -83,10 +83,10 @@ fn each_recipient_has_its_own_outcome() {
 
 #[test]
 fn without_a_connection_every_message_is_deferred() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = ClosedPort::new();
     for kind in BOTH {
         for (url, code) in [
-            (format!("smtp://{closed}"), ErrorCode::ConnectRefused),
+            (closed.url(), ErrorCode::ConnectRefused),
             ("smtp://mx.invalid".to_owned(), ErrorCode::DnsNoSuchHost),
             ("lmtp:///nonexistent/socket".to_owned(), ErrorCode::ConnectFailed),
         ] {
@@ -120,6 +120,66 @@ fn a_server_that_never_answers_costs_the_time_that_was_allowed() {
         assert_eq!(outcome.into_result().unwrap_err().code(), ErrorCode::TimeoutDeadline, "{kind:?}");
         let took = began.elapsed();
         assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&took), "{kind:?}: {took:?}");
+    }
+}
+
+#[test]
+fn recipients_that_a_session_does_not_take_go_over_another() {
+    for kind in BOTH {
+        for (limits, content) in [
+            ("LIMITS RCPTMAX=1 MAILMAX=2", Content::from("hi\r\n")),
+            ("LIMITS RCPTDOMAINMAX=1", Content::from("hi\r\n")),
+            ("LIMITS RCPTDOMAINMAX=1", Content::reader(&b"hi\r\n"[..], None)),
+        ] {
+            let once = content.try_clone().is_none();
+            let (sender, received) = channel();
+            let address = listen(move |_, stream| {
+                let sender = sender.clone();
+                thread::spawn(move || Peer::new(stream).serve(&["PIPELINING", limits], &sender));
+            });
+            let mut client = Client::new(kind, options(address));
+            let to = ["a@x.example", "b@y.example", "c@z.example"];
+            let first = Message::new("jones@foo.com", to, content).unwrap();
+            let mut outcomes = client.send_many(vec![first, message("last\r\n")]);
+            outcomes.sort_by_key(|outcome| outcome.message.0);
+            let states: Vec<_> = outcomes[0].recipients.iter().map(|recipient| recipient.state).collect();
+            assert_eq!(outcomes.iter().map(|outcome| outcome.message.0).collect::<Vec<_>>(), [0, 1], "{limits}");
+            assert_eq!(outcomes[0].envelope.recipients.len(), 3);
+            assert_eq!(outcomes[1].summary(), Summary::Accepted, "{limits}");
+            client.close();
+            let mut contents: Vec<_> = received.try_iter().collect();
+            contents.sort();
+            if once {
+                assert_eq!(states, [State::Accepted, State::Deferred, State::Deferred]);
+                let error = outcomes[0].recipients[2].error().unwrap();
+                assert_eq!((error.code(), contents.len()), (ErrorCode::LimitSession, 2));
+            } else {
+                assert_eq!(states, [State::Accepted; 3], "{kind:?} {limits}: {outcomes:#?}");
+                assert_eq!(contents, [&b"hi\r\n"[..], b"hi\r\n", b"hi\r\n", b"last\r\n"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_to_close_what_never_began_or_does_not_go_on() {
+    for (kind, says) in BOTH.into_iter().flat_map(|kind| [(kind, ""), (kind, "220 hi\r\n250 hi\r\n")]) {
+        let (sender, told) = channel();
+        let address = listen(move |_, stream| {
+            stream.set_read_timeout(None).unwrap();
+            let mut peer = Peer::new(stream);
+            for reply in says.split_inclusive('\n') {
+                peer.say(reply);
+                peer.line();
+            }
+            sender.send(peer.line()).unwrap();
+        });
+        // For ever, as far as a test is concerned.
+        let mut client = Client::new(kind, options(address).reply_timeout(Duration::from_secs(1 << 32)));
+        let outcome = client.send(message("hi\r\n").deadline(Duration::from_millis(20)));
+        assert_eq!(outcome.into_result().unwrap_err().code(), ErrorCode::TimeoutDeadline);
+        client.close();
+        assert_eq!(told.recv().unwrap(), "", "{kind:?} {says:?}");
     }
 }
 

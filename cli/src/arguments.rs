@@ -9,6 +9,7 @@ use okuru_core::client::{BodyDeclaration, Chunking, Pipelining, SmtpUtf8, Tls};
 use okuru_core::syntax::Newlines;
 
 use crate::help;
+use crate::sink::arguments::SinkArguments;
 
 /// Sends mail by SMTP and LMTP, and tells exactly what became of it.
 #[derive(Debug, Parser)]
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// Tell what a server offers, without sending anything.
     #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
     Probe(Box<ProbeArguments>),
+    /// Take messages, and show what came: a server to develop against.
+    #[command(long_about = help::SINK, after_help = help::SINK_END)]
+    Sink(Box<SinkArguments>),
     /// Watch three messages travel, on a machine with nothing else.
     #[command(long_about = help::DEMO)]
     Demo(DemoArguments),

@@ -85,6 +85,61 @@ Examples:
     exit_status!()
 );
 
+/// What `okuru sink` does.
+pub(crate) const SINK: &str = "\
+Take messages, and show what came: a server to develop against.
+
+Nothing is sent on. Each message is told by a line on standard output, and stays in memory, of the last thousand and 64 MB, or goes \
+into a Maildir or an mbox file. A message that was answered by 250 is on the disc then, whole. The first line says which port it is.
+
+SIGTERM and SIGINT end it: transactions that are under way come to their end, within 10 seconds.";
+
+/// At the end of its help.
+pub(crate) const SINK_END: &str = "\
+Faults, each as often as it is given; :EVERY is every which time (default 1):
+  refuse[@STAGE]          5yz (at rcpt)
+  defer[@STAGE]           4yz (at rcpt)
+  421[@STAGE]             421, and the connection closes (at mail)
+  close[@STAGE]           the connection closes without a word (at content)
+  delay[=SECONDS][@STAGE] the reply comes late (2 seconds, at content)
+  greylist[=SECONDS]      who writes to somebody for the first time is deferred,
+                          and until so much time has passed (0 seconds)
+  some-recipients[@STAGE] every second recipient is refused (at rcpt; at content
+                          with --lmtp)
+  too-many-recipients[=N] those beyond the first N are deferred by a 452 (1)
+  over-quota[@STAGE]      452, the mailbox is full (at rcpt, or at content)
+  lose-reply              the message is stored, and the connection closes
+  dribble[=SECONDS]       what we say comes octet by octet (0.05 seconds each)
+  drop-starttls           STARTTLS is not offered, whatever --tls says
+  inject-before-tls       a reply in clear stands behind the one to STARTTLS
+  wrong-certificate       the certificate is for wrong.invalid
+STAGE is connect, ehlo, starttls, auth, mail, rcpt, data, content or quit. The
+last four faults count connections, greylist and the recipients' ones count
+recipients, all others how often the stage is reached.
+
+Examples:
+  okuru sink --listen 127.0.0.1:0 --json
+  okuru sink --tls starttls --user ann:secret --maildir /tmp/mail
+  okuru sink --lmtp --listen /tmp/lmtp --domain example.com
+  okuru sink --fault defer@mail:3 --fault lose-reply:10
+
+With --json the first line has the keys event (listening), urls and ca. Each
+line behind it is a message, with these keys; one without a value is null:
+  event          message
+  number, id     counted from 1, and as the client was told
+  time           in seconds since 1970
+  session        the number of the connection, from 0
+  client, hello  its address, and how it has named itself
+  protocol       as in a Received field: ESMTP, ESMTPSA, LMTP, ...
+  tls            version, cipher_suite, server_name
+  user           who has logged in, by which mechanism
+  reverse_path   from whom it comes; empty for a bounce
+  parameters     those of MAIL
+  recipients     each with address, parameters, ours
+  subject, size, eight_bit, sha256
+                 of the content, without the dots of the transfer
+  stored         the file that it is in";
+
 /// What `okuru demo` does.
 pub(crate) const DEMO: &str = "\
 Watch three messages travel, on a machine with nothing else: a small server in the same process takes them over STARTTLS and \
@@ -96,7 +151,7 @@ mod tests {
 
     #[test]
     fn tables_fit_in_80_columns() {
-        for text in [PROGRAM_END, SEND_END, PROBE_END] {
+        for text in [PROGRAM_END, SEND_END, PROBE_END, SINK_END] {
             assert!(text.lines().all(|line| line.len() <= 80));
         }
     }

@@ -100,9 +100,11 @@ impl Letter {
             Source::Held(content) => Ok(content.clone().into()),
             Source::File(path) => Ok(Content::file(path.clone())),
             Source::Beheaded { path, header, replaced } => {
-                let (rest, size) = open_behind(path, *replaced).map_err(|error| unreadable(&error))?;
+                let (path, header, replaced) = (path.clone(), header.clone(), *replaced);
+                let (_, size) = open_behind(&path, replaced).map_err(|error| unreadable(&error))?;
                 let size = size + header.len() as u64;
-                Ok(Content::reader(Cursor::new(header.clone()).chain(rest), Some(size)))
+                let open = move || Ok(Cursor::new(header.clone()).chain(open_behind(&path, replaced)?.0));
+                Ok(Content::reopened(open, Some(size)))
             }
             Source::Once(reader) => match reader.take() {
                 Some(reader) => Ok(Content::reader(reader, None)),

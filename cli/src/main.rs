@@ -11,6 +11,7 @@ mod letter;
 mod probe;
 mod report;
 mod send;
+mod sink;
 mod trace;
 
 use std::io::{self, Write as _};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -46,6 +48,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// What clap says in paragraphs: what is wrong, a tip, how to use it, and where to find out more.
+fn in_one_sentence(text: &str) -> String {
+    let mut clauses = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(tip) = words.strip_prefix("tip: ") {
+            clauses.push(tip.to_owned());
+        } else if let Some(what) = words.strip_prefix("error: ") {
+            clauses.push(what.to_owned());
+        }
+    }
+    clauses.push("see --help.".to_owned());
+    clauses.join("; ")
+}
+
 /// Help where it was asked for; else what is wrong, in one sentence.
 fn wrong_arguments(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind;
@@ -59,12 +76,7 @@ fn wrong_arguments(error: &clap::Error) -> Exit {
             Exit::Usage
         }
         _ => {
-            let text = error.to_string();
-            let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
-            let words: Vec<_> = paragraphs.flat_map(str::split_whitespace).collect();
-            let sentence = words.join(" ");
-            let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
-            let _ = writeln!(io::stderr(), "okuru: {sentence} [usage]");
+            let _ = writeln!(io::stderr(), "okuru: {} [usage]", in_one_sentence(&error.to_string()));
             Exit::Usage
         }
     }

@@ -50,10 +50,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
             break;
         }
     }
-    // Nobody waits for a server that has not even said its first words.
-    if client.server_info().is_some() {
-        client.close();
-    }
+    client.close();
     report.into_inner().end()
 }
 

@@ -43,16 +43,22 @@ catalogue! {
     /// The server said 421 and closes the connection.
     ReplyClosing = "reply.closing", "try again later";
 
-    /// Bytes that are no SMTP reply.
-    ProtocolMalformedReply = "protocol.malformed_reply", "check that the address and port are those of an SMTP server";
+    /// Bytes that are no reply.
+    ProtocolMalformedReply = "protocol.malformed_reply", "check that the address and port are those of a mail server";
     /// The lines of one reply have different codes.
     ProtocolMixedCodes = "protocol.mixed_codes", "report it to whoever runs the server";
     /// A reply came that no command had asked for.
     ProtocolUnexpectedReply = "protocol.unexpected_reply", "report it to whoever runs the server";
     /// A reply whose code makes no sense at this step.
     ProtocolUnexpectedCode = "protocol.unexpected_code", "report it to whoever runs the server";
-    /// The server closed the connection without a word.
+    /// The other side closed the connection without a word.
     ProtocolClosed = "protocol.closed", "try again later";
+    /// The client spoke before it was its turn.
+    ProtocolNotItsTurn = "protocol.not_its_turn", "report it to whoever runs the client";
+    /// A command line that does not end in CR LF.
+    ProtocolBareNewline = "protocol.bare_newline", "report it to whoever runs the client";
+    /// The client speaks another protocol.
+    ProtocolForeign = "protocol.foreign", "check that the client is meant for this port";
 
     /// TLS is required, and the server (or somebody in between) does not offer it.
     SecurityTlsStripped = "security.tls_stripped", "use a server that offers STARTTLS, or implicit TLS";
@@ -64,6 +70,8 @@ catalogue! {
     SecurityServerNotAuthenticated = "security.server_not_authenticated", "do not trust this server";
     /// The channel binding did not hold: somebody may sit in between.
     SecurityChannelBinding = "security.channel_binding", "do not trust this network path";
+    /// Content that may be the end of a message for one server and not for another (SMTP smuggling).
+    SecuritySmuggling = "security.smuggling", "do not trust this client";
     /// The message requires verified TLS all the way (RFC 8689), and this hop does not have it.
     SecurityTlsRequired = "security.tls_required", "use verified TLS, or send without REQUIRETLS";
 
@@ -101,6 +109,10 @@ catalogue! {
     TimeoutWrite = "timeout.write", "try again later";
     /// The TLS handshake did not end in time.
     TimeoutTls = "timeout.tls", "check the port and the TLS mode";
+    /// The client said no whole command, or no more of its content, in time.
+    TimeoutCommand = "timeout.command", "try again later";
+    /// The session lasted too long.
+    TimeoutSession = "timeout.session", "use another session";
     /// The deadline of the whole job passed.
     TimeoutDeadline = "timeout.deadline", "allow more time";
 
@@ -119,6 +131,12 @@ catalogue! {
     DnsNoSuchHost = "dns.no_such_host", "check the spelling of the host name";
     /// The look-up failed for now.
     DnsTemporary = "dns.temporary", "try again later";
+    /// The domain says that it takes no mail (RFC 7505).
+    DnsNullMx = "dns.null_mx", "check the spelling of the address";
+    /// The mail would come back to ourselves.
+    DnsLoop = "dns.loop", "check the domain's MX records, and which names and addresses are said to be our own";
+    /// The domain names servers, and none of them can be reached by what it says of them.
+    DnsNoServer = "dns.no_server", "report it to whoever runs the domain";
 
     /// Not an address.
     AddressSyntax = "address.syntax", "check the spelling of the address";
@@ -153,17 +171,20 @@ catalogue! {
     MessageUnreadable = "message.unreadable", "check where the message comes from";
 
     /// A line of a reply is too long.
-    LimitReplyLine = "limit.reply_line", "check that the address and port are those of an SMTP server";
+    LimitReplyLine = "limit.reply_line", "check that the address and port are those of a mail server";
     /// A reply has too many lines.
-    LimitReplyLines = "limit.reply_lines", "check that the address and port are those of an SMTP server";
+    LimitReplyLines = "limit.reply_lines", "check that the address and port are those of a mail server";
     /// A reply is too large in all.
-    LimitReplyBytes = "limit.reply_bytes", "check that the address and port are those of an SMTP server";
+    LimitReplyBytes = "limit.reply_bytes", "check that the address and port are those of a mail server";
     /// A command line would be longer than the server has to take.
     LimitCommandLine = "limit.command_line", "use shorter parameters";
     /// The message has more recipients than the server takes, and can't be split.
     LimitRecipients = "limit.recipients", "send it to fewer recipients at a time";
     /// The session ended since the server takes no more messages in one.
     LimitSession = "limit.session", "send the rest on another connection";
+
+    /// The client made too many mistakes, or said too much to no purpose.
+    LimitErrors = "limit.errors", "report it to whoever runs the client";
 
     /// The user cancelled.
     Cancelled = "cancelled", "send it again when you like";
@@ -198,10 +219,14 @@ pub enum Step {
     Greeting,
     /// EHLO, HELO or LHLO.
     Ehlo,
-    /// STARTTLS and the handshake.
+    /// CAPA (POP3).
+    Capa,
+    /// STARTTLS (POP3: STLS) and the handshake.
     StartTls,
-    /// AUTH.
+    /// AUTH; of POP3 also USER, PASS and APOP.
     Auth,
+    /// STAT (POP3).
+    Stat,
     /// MAIL FROM.
     Mail,
     /// RCPT TO.
@@ -228,8 +253,10 @@ impl fmt::Display for Step {
             Self::Connect => "connecting",
             Self::Greeting => "at the greeting",
             Self::Ehlo => "at EHLO",
+            Self::Capa => "at CAPA",
             Self::StartTls => "at STARTTLS",
             Self::Auth => "at AUTH",
+            Self::Stat => "at STAT",
             Self::Mail => "at MAIL",
             Self::Rcpt => "at RCPT",
             Self::Data => "at DATA",

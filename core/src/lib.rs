@@ -6,8 +6,8 @@
 //!
 //! The floors, each using only the ones below it:
 //!
-//! - [`delivery`]: which message goes over which connection, and when
-//! - `client`: one connection to a server, as a state machine
+//! - [`delivery`]: which message goes over which connection, where to and when
+//! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
@@ -18,7 +18,9 @@ extern crate alloc;
 pub mod client;
 pub mod delivery;
 pub mod error;
+pub mod pop3;
 pub mod sasl;
+pub mod server;
 pub mod syntax;
 
 pub use error::{Error, ErrorCode, Step};

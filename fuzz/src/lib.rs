@@ -7,7 +7,11 @@
 mod bytes;
 pub mod connection;
 pub mod content;
+pub mod pair;
+pub mod pop3;
+pub mod receiver;
 pub mod reply;
+pub mod route;
 pub mod sasl;
 pub mod syntax;
 
@@ -21,6 +25,10 @@ pub const TARGETS: &[Target] = &[
     ("content", content::run),
     ("sasl", sasl::run),
     ("connection", connection::run),
+    ("receiver", receiver::run),
+    ("pair", pair::run),
+    ("pop3", pop3::run),
+    ("route", route::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

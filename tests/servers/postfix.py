@@ -11,6 +11,8 @@ from stage import Failure
 DAEMONS = "/usr/lib/postfix/sbin"
 PROGRAM = "/usr/sbin/postfix"
 NAME = "mail.test"
+# What is for this domain is handed on, if there is a next hop.
+RELAY_DOMAIN = "relayed.test"
 
 MESSAGE_LIMIT = 64 * 1024 * 1024
 SMALL_MESSAGE_LIMIT = 16 * 1024
@@ -68,8 +70,9 @@ CATCH_ALL = "everyone-else"
 
 
 class Postfix:
-    def __init__(self, stage, certificates):
+    def __init__(self, stage, certificates, next_hop=None):
         self.stage = stage
+        self.next_hop = next_hop
         self.certificates = certificates
         self.auth_socket = None
         self.log = stage.path("postfix.log")
@@ -142,7 +145,10 @@ class Postfix:
         for domain in (DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII):
             mailboxes.append("@%s postfix/%s/\n" % (domain, CATCH_ALL))
         self.stage.write("".join(mailboxes), "postfix", "mailboxes")
-        self.stage.write("discard@%s discard:\n" % DOMAIN, "postfix", "transports")
+        transports = "discard@%s discard:\n" % DOMAIN
+        if self.next_hop:
+            transports += "%s smtp:[127.0.0.1]:%d\n" % (RELAY_DOMAIN, self.next_hop)
+        self.stage.write(transports, "postfix", "transports")
         self.stage.write("/^X-Refuse: yes$/ REJECT header refused\n", "postfix", "headers")
 
     def _main(self):
@@ -174,6 +180,14 @@ virtual_gid_maps = static:{self.stage.mail_group}
 virtual_minimum_uid = 1
 virtual_mailbox_limit = 0
 transport_maps = texthash:{folder}/transports
+relay_domains = {RELAY_DOMAIN if self.next_hop else ""}
+# A next hop that defers is tried again soon. Where it is sooner, the queue manager may meet a file that is still locked, and
+# leaves that alone for good.
+minimal_backoff_time = 3s
+maximal_backoff_time = 3s
+queue_run_delay = 1s
+smtp_connection_cache_on_demand = no
+smtp_tls_security_level = may
 default_transport = error:5.4.4 these servers send nothing out
 relay_transport = $default_transport
 disable_dns_lookups = yes
@@ -238,6 +252,7 @@ error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """

@@ -24,6 +24,7 @@ def main():
     parser.add_argument(
         "--relay-port", type=int, help="where Dovecot's submission service hands mail on (default: Postfix, if started)"
     )
+    parser.add_argument("--next-hop", type=int, help="the port to which Postfix hands on what is for relayed.test")
     options = parser.parse_args()
 
     # The servers have a keeper of their own, which outlives this process for as long as it takes to clean up,
@@ -90,7 +91,7 @@ def keep(options, lifeline):
 def start(options, stage):
     made = certificates.make(stage.path("tls"))
     accounts = Accounts()
-    postfix = Postfix(stage, made) if "postfix" in options.servers else None
+    postfix = Postfix(stage, made, options.next_hop) if "postfix" in options.servers else None
     relay_port = options.relay_port or (postfix.ports["mx"] if postfix else None)
     dovecot = Dovecot(stage, made, accounts, "dovecot" in options.servers, relay_port)
     started = [dovecot] + ([postfix] if postfix else [])

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use okuru_core::Error;
+use okuru_core::client::ServerAddress;
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -19,7 +20,7 @@ use crate::connect::proxy::{Next, Proxy};
 use crate::connect::race::Race;
 use crate::connect::{begin, error_of, resolve, too_late};
 use crate::courier::Opened;
-use crate::options::{Options, Target};
+use crate::options::Options;
 
 /// Connects to the server of `options`, through the proxy if there is one. Trust is left out.
 pub(super) async fn connect(options: Arc<Options>, within: Duration) -> Result<(Stream, Opened), Error> {
@@ -28,18 +29,18 @@ pub(super) async fn connect(options: Arc<Options>, within: Duration) -> Result<(
 }
 
 async fn connect_in_time(options: &Options) -> Result<(Stream, Opened), Error> {
-    match (&options.target, &options.proxy) {
-        (Target::Path(path), _) => {
-            let address = path.display().to_string();
-            let connected = connect_path(path).await;
+    match (&options.address, &options.proxy) {
+        (ServerAddress::Socket(path), _) => {
+            let address = path.clone();
+            let connected = connect_path(path.as_ref()).await;
             let stream = connected.map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
             Ok((stream, Opened::new(address, None, Vec::new())))
         }
-        (Target::Host(host, port), None) => {
+        (ServerAddress::Host(host, port), None) => {
             let (stream, address) = connect_host(host, *port, options).await?;
             Ok(opened(stream, address, Vec::new()))
         }
-        (Target::Host(host, port), Some(proxy)) => {
+        (ServerAddress::Host(host, port), Some(proxy)) => {
             let (stream, address) = connect_host(&proxy.host, proxy.port, options).await?;
             let early = open_tunnel(&stream, proxy, host, *port).await?;
             Ok(opened(stream, address, early))

@@ -18,8 +18,9 @@ use okuru_core::syntax::Reply;
 use okuru_core::{Error, ErrorCode, Step};
 use tokio::time::Instant;
 
-use self::pending::{Alarm, GettingToken, Opening, Reading, open};
+use self::pending::{GettingToken, Opening, Reading, open};
 use self::stream::InTask;
+use crate::alarm::Alarm;
 use crate::courier::{Courier, Goal, Need, Opened};
 use crate::message::Message;
 use crate::options::Options;

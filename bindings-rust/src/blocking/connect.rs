@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use okuru_core::Error;
+use okuru_core::client::ServerAddress;
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket as RawSocket;
 
@@ -15,24 +16,25 @@ use crate::connect::proxy::{Next, Proxy};
 use crate::connect::race::Race;
 use crate::connect::{begin, error_of, resolve, too_late};
 use crate::courier::Opened;
-use crate::options::{Options, Target};
+use crate::options::Options;
 use crate::transport::Transport as _;
 
 /// Connects to the server of `options`, through the proxy if there is one. Trust is left out.
 pub(super) fn connect(options: &Options, within: Duration) -> Result<(Socket, Opened), Error> {
     let end = Instant::now() + within;
-    match (&options.target, &options.proxy) {
-        (Target::Path(path), _) => {
-            let address = path.display().to_string();
-            let socket = connect_path(path).map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
+    match (&options.address, &options.proxy) {
+        (ServerAddress::Socket(path), _) => {
+            let address = path.clone();
+            let socket =
+                connect_path(path.as_ref()).map_err(|error| error_of(&format!("connecting to {address}"), &error))?;
             Ok((socket, Opened::new(address, None, Vec::new())))
         }
-        (Target::Host(host, port), None) => {
+        (ServerAddress::Host(host, port), None) => {
             let (socket, address) = connect_host(host, *port, options, end)?;
             let opened = opened(&socket, address, Vec::new());
             Ok((socket, opened))
         }
-        (Target::Host(host, port), Some(proxy)) => {
+        (ServerAddress::Host(host, port), Some(proxy)) => {
             let (mut socket, address) = connect_host(&proxy.host, proxy.port, options, end)?;
             let early = open_tunnel(&mut socket, proxy, host, *port, end)?;
             let opened = opened(&socket, address, early);

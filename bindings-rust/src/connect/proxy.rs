@@ -3,12 +3,12 @@
 //! The name of the server is looked up by the proxy, not here. Nothing in these files opens a socket: a tunnel is asked
 //! what is [`next`](Tunnel::next) until it is open.
 
+use okuru_core::client::{Place, Url};
 use okuru_core::sasl::Secret;
 use okuru_core::{Error, ErrorCode, Step};
 
 use super::http_connect::HttpConnect;
 use super::socks5::Socks5;
-use crate::server_url::{Place, Url};
 
 /// A proxy, from `socks5://[user:password@]host[:1080]` or `http://[user:password@]host[:80]`.
 #[derive(Clone, Debug)]

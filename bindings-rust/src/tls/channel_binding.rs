@@ -2,22 +2,30 @@
 
 use okuru_core::sasl::{ChannelBinding, ChannelBindingKind};
 use rustls::pki_types::CertificateDer;
-use rustls::{ClientConnection, ProtocolVersion};
+use rustls::{ClientConnection, ConnectionCommon, ProtocolVersion};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// The binding of a connection whose handshake has ended: `tls-exporter` with TLS 1.3, `tls-server-end-point` before.
 pub(super) fn of(connection: &ClientConnection) -> Option<ChannelBinding> {
     match connection.protocol_version()? {
-        ProtocolVersion::TLSv1_3 => {
-            // RFC 9266 §2: 32 octets, an empty context.
-            let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[])).ok()?;
-            Some(ChannelBinding::new(ChannelBindingKind::TlsExporter, exported))
-        }
-        _ => {
-            let hash = end_point(connection.peer_certificates()?.first()?)?;
-            Some(ChannelBinding::new(ChannelBindingKind::TlsServerEndPoint, hash))
-        }
+        ProtocolVersion::TLSv1_3 => exporter_binding(connection),
+        _ => end_point_binding(connection.peer_certificates()?.first()?),
     }
+}
+
+/// `tls-exporter`, with TLS 1.3.
+pub(crate) fn exporter_binding<Data>(connection: &ConnectionCommon<Data>) -> Option<ChannelBinding> {
+    if connection.protocol_version()? != ProtocolVersion::TLSv1_3 {
+        return None;
+    }
+    // RFC 9266 §2: 32 octets, an empty context.
+    let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[])).ok()?;
+    Some(ChannelBinding::new(ChannelBindingKind::TlsExporter, exported))
+}
+
+/// `tls-server-end-point`, of the server's certificate.
+pub(crate) fn end_point_binding(certificate: &CertificateDer<'_>) -> Option<ChannelBinding> {
+    Some(ChannelBinding::new(ChannelBindingKind::TlsServerEndPoint, end_point(certificate)?))
 }
 
 /// The hash of the certificate, by the hash function of its signature; SHA-256 in place of MD5 and SHA-1. Not defined where

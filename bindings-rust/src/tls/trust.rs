@@ -124,7 +124,8 @@ fn roots(options: &TlsOptions) -> Result<RootCertStore, Error> {
 }
 
 impl Identity {
-    fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    /// The certificate with its chain, and the key.
+    pub(crate) fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
         match self {
             Self::Files { certificate, key } => {
                 let chain = certificates(certificate)?;
@@ -134,10 +135,10 @@ impl Identity {
             Self::Pem { certificate, key } => {
                 let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
                 let chain = chain.ok().filter(|chain| !chain.is_empty());
-                let chain = chain.ok_or_else(|| unusable("the client certificate is not PEM"))?;
+                let chain = chain.ok_or_else(|| unusable("the certificate is not PEM"))?;
                 // What the parser says may show parts of the key.
                 let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
-                    .map_err(|_| unusable("the key of the client certificate is not PEM"))?;
+                    .map_err(|_| unusable("the key of the certificate is not PEM"))?;
                 Ok((chain, key))
             }
         }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -13,6 +13,7 @@ use okuru::{Message, Options, Outcome};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 /// Which client is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,21 @@ impl Client {
 
 pub(crate) fn message(content: impl Into<okuru::Content>) -> Message {
     Message::new("jones@foo.com", ["brown@bar.com"], content).unwrap()
+}
+
+/// A port of loopback where nobody listens, and nobody will as long as this is held.
+pub(crate) struct ClosedPort(Socket);
+
+impl ClosedPort {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://{}", self.0.local_addr().unwrap().as_socket().unwrap())
+    }
 }
 
 /// Listens, and runs `script` for one connection after the other.

@@ -1,54 +1,52 @@
 //! `okuru demo`: three messages travel to a server in the same process, and arrive byte for byte.
 
 mod dialogue;
-mod server;
 mod verdict;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
 use okuru::blocking::Client;
-use okuru::{Envelope, Error, ErrorCode, Message, Options, Secret};
-use okuru_core::sasl::{Hash, MIN_ITERATIONS, StoredKeys};
+use okuru::server::{Accounts, Authentication, Config, Endpoint, Offer, RelayPolicy, Role, Running, Server, Tls};
+use okuru::{Envelope, Error, ErrorCode, Mechanism, Message, Options, Secret};
 use okuru_core::syntax::{ForwardPath, Header, MailParameters, ReversePath};
-use rcgen::{CertifiedKey, KeyPair};
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio::runtime::Runtime;
 
 use crate::arguments::DemoArguments;
 use crate::exit::{Exit, Failure};
 use crate::report::print;
+use crate::sink::Authority;
+use crate::sink::desk::Desk;
+use crate::sink::inbox::Inbox;
+use crate::sink::letter::Place;
 use dialogue::Dialogue;
-use server::{NAME, Received, Setting};
-use verdict::Verdict;
+use verdict::{Arrived, Verdict};
 
 /// The messages, with their names.
 const MESSAGES: [(&str, &[u8]); 3] = [
-    ("letter.eml", include_bytes!("../../../tests/messages/letter.eml")),
-    ("attachment.eml", include_bytes!("../../../tests/messages/attachment.eml")),
-    ("dots.eml", include_bytes!("../../../tests/messages/dots.eml")),
+    ("letter.eml", include_bytes!("../../messages/letter.eml")),
+    ("attachment.eml", include_bytes!("../../messages/attachment.eml")),
+    ("dots.eml", include_bytes!("../../messages/dots.eml")),
 ];
+
+const NAME: &str = "demo.example";
 
 const USER: &str = "ann@demo.example";
 
 /// Sends the messages, shows the dialogue, and compares what arrived with what was sent.
 pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
-    let password = random::<18>().map(|bytes| Secret::new(Base64::encode_string(&bytes)))?;
-    let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed([NAME.to_owned()]).map_err(broken)?;
-    let setting = Setting {
-        tls: tls(&cert, &signing_key)?,
-        user: USER,
-        keys: StoredKeys::derive(Hash::Sha256, &password, random()?, MIN_ITERATIONS)?,
-        nonce: random()?,
-        seed: random()?,
-    };
-    let (address, server) = start(setting).map_err(broken)?;
+    let mut random = [0; 18];
+    getrandom::fill(&mut random).map_err(broken)?;
+    let password = Secret::new(Base64::encode_string(&random));
+    let authority = Authority::make()?;
+    let inbox = Inbox::default();
+    let runtime = Runtime::new().map_err(broken)?;
+    let running = runtime.block_on(start(&password, &authority, inbox.clone()))?;
+    let address = running.addresses().first().map(ToString::to_string).unwrap_or_default();
 
     let dialogue = Arc::new(Mutex::new(Dialogue::new(width(arguments), MESSAGES.map(|(name, _)| name).into())));
     let introduction = format!(
@@ -60,7 +58,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
     let told = Arc::clone(&dialogue);
     let options = Options::new(&format!("smtp://{address}"))?
         .tls_name(NAME)
-        .add_root_certificate(cert.der().to_vec())
+        .add_root_certificate(authority.pem())
         .password(USER, password)?
         .trace(move |trace| {
             // Should nobody read it, the result still counts.
@@ -74,9 +72,9 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<Exit, Failure> {
     }
     let info = client.last_server_info().cloned().unwrap_or_default();
     drop(client);
-    let received = server.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(broken)?;
+    runtime.block_on(running.stop(PATIENCE));
 
-    let verdict = Verdict::new(&outcomes, &received);
+    let verdict = Verdict::new(&outcomes, &arrived(&inbox));
     print(verdict.text(&info, lock(&dialogue).turns()).as_bytes())?;
     for outcome in outcomes {
         outcome.into_result()?;
@@ -94,42 +92,34 @@ fn message(content: &'static [u8]) -> Result<Message, Error> {
     Ok(Message::with_envelope(envelope, content))
 }
 
-fn tls(certificate: &rcgen::Certificate, key: &KeyPair) -> Result<Arc<ServerConfig>, Failure> {
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(broken)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(broken)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .map_err(broken)?;
-    Ok(Arc::new(config))
+/// How long the server may take to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts the server.
+async fn start(password: &Secret, authority: &Authority, inbox: Inbox) -> Result<Running, Failure> {
+    let accounts = Accounts::new().with(USER, password.clone())?;
+    let mut config = Config::new(NAME.parse()?);
+    config.role = Role::Submission;
+    config.tls = Tls::Required;
+    config.authentication = Some(Authentication {
+        mechanisms: vec![Mechanism::ScramSha256Plus, Mechanism::ScramSha256],
+        ..accounts.authentication()?
+    });
+    config.relay = RelayPolicy::default();
+    config.offer = Offer { pipelining: true, eight_bit_mime: true, enhanced_status_codes: true, ..Offer::nothing() };
+    let endpoint = Endpoint::bind((Ipv4Addr::LOCALHOST, 0), config).await.map_err(broken)?;
+    let endpoint = endpoint.tls(authority.certify(&[NAME])?);
+    let desk = Desk { accounts, inbox, prefix: "DEMO", ..Desk::default() };
+    Ok(Server::new(desk).endpoint(endpoint).start()?)
 }
 
-type Server = JoinHandle<io::Result<Vec<Received>>>;
-
-/// Starts the server, for one connection.
-fn start(setting: Setting) -> io::Result<(SocketAddr, Server)> {
-    const PATIENCE: Duration = Duration::from_secs(60);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let server = thread::Builder::new().name("server".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            let served = async {
-                let (stream, _) = tokio::net::TcpListener::from_std(listener)?.accept().await?;
-                server::serve(stream, &setting).await
-            };
-            tokio::time::timeout(PATIENCE, served).await?
-        })
-    })?;
-    Ok((address, server))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(broken)?;
-    Ok(bytes)
+fn arrived(inbox: &Inbox) -> Vec<Arrived> {
+    let letters = inbox.letters();
+    let arrived = letters.iter().filter_map(|letter| match &letter.place {
+        Place::Memory(content) => Some(Arrived::new(&letter.received.envelope, content)),
+        Place::File(_) => None,
+    });
+    arrived.collect()
 }
 
 fn width(arguments: &DemoArguments) -> usize {

@@ -2,10 +2,34 @@
 
 use std::fmt::Write as _;
 
-use okuru::{Outcome, ServerInfo, Summary};
+use okuru::server::Envelope;
+use okuru::{ForwardPath, Outcome, ReversePath, ServerInfo, Summary};
 
 use super::MESSAGES;
-use super::server::Received;
+
+/// A message as it arrived.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    reverse_path: Option<ReversePath>,
+    forward_paths: Vec<ForwardPath>,
+    /// Without the dots that were added on the way.
+    content: Vec<u8>,
+}
+
+impl Arrived {
+    pub(super) fn new(envelope: &Envelope, content: &[u8]) -> Self {
+        Self {
+            reverse_path: Some(envelope.reverse_path.clone()),
+            forward_paths: envelope.recipients.iter().map(|recipient| recipient.path.clone()).collect(),
+            content: content.to_vec(),
+        }
+    }
+
+    /// How many dots were added: one for each line that begins with one.
+    fn dots(&self) -> usize {
+        self.content.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b".")).count()
+    }
+}
 
 /// What came of each message.
 pub(super) struct Verdict {
@@ -27,14 +51,14 @@ struct Row {
 
 impl Verdict {
     /// Compares what arrived, byte for byte, with what was sent.
-    pub(super) fn new(outcomes: &[Outcome], received: &[Received]) -> Self {
+    pub(super) fn new(outcomes: &[Outcome], received: &[Arrived]) -> Self {
         let rows = MESSAGES.iter().enumerate().map(|(index, (name, content))| {
             let outcome = outcomes.iter().find(|outcome| outcome.message.0 == index as u64);
             let arrived = received.get(index);
             Row {
                 name,
                 octets: content.len(),
-                dots: arrived.map_or(0, |arrived| arrived.dots),
+                dots: arrived.map_or(0, Arrived::dots),
                 recipients: outcome.map_or(0, |outcome| outcome.recipients.len()),
                 summary: outcome.map(Outcome::summary),
                 queue_id: outcome.and_then(Outcome::queue_id).unwrap_or("-").to_owned(),
@@ -83,7 +107,7 @@ impl Verdict {
     }
 }
 
-fn is_same(arrived: &Received, outcome: &Outcome, content: &[u8]) -> bool {
+fn is_same(arrived: &Arrived, outcome: &Outcome, content: &[u8]) -> bool {
     let envelope = &outcome.envelope;
     arrived.content == content
         && arrived.reverse_path.as_ref() == Some(&envelope.reverse_path)
@@ -97,16 +121,15 @@ mod tests {
     use okuru::blocking::Client;
 
     /// Outcomes without a server, and what would have arrived.
-    fn sent() -> Result<(Vec<Outcome>, Vec<Received>), Error> {
+    fn sent() -> Result<(Vec<Outcome>, Vec<Arrived>), Error> {
         let mut client = Client::new(okuru::Options::new("lmtp:///nonexistent")?);
         let messages: Vec<_> =
             MESSAGES.iter().map(|(_, content)| super::super::message(content)).collect::<Result<_, _>>()?;
         let outcomes: Vec<_> = client.send_many(messages).collect();
-        let received = outcomes.iter().zip(MESSAGES).map(|(outcome, (_, content))| Received {
+        let received = outcomes.iter().zip(MESSAGES).map(|(outcome, (_, content))| Arrived {
             reverse_path: Some(outcome.envelope.reverse_path.clone()),
             forward_paths: outcome.envelope.recipients.iter().map(|recipient| recipient.path.clone()).collect(),
             content: content.to_vec(),
-            dots: 0,
         });
         let received = received.collect();
         Ok((outcomes, received))
@@ -119,7 +142,7 @@ mod tests {
         assert!(verdict.all_the_same());
         assert!(verdict.text(&ServerInfo::default(), 1).ends_with("is byte for byte what was sent.\n"));
 
-        let differs = |change: &dyn Fn(&mut Vec<Received>)| {
+        let differs = |change: &dyn Fn(&mut Vec<Arrived>)| {
             let (_, mut received) = sent().unwrap();
             change(&mut received);
             let verdict = Verdict::new(&outcomes, &received);
@@ -130,7 +153,7 @@ mod tests {
         assert!(differs(&|received| received[0].reverse_path = None));
         assert!(differs(&|received| drop(received[0].forward_paths.pop())));
         assert!(differs(&|received| drop(received.pop())));
-        assert!(differs(&|received| received.push(Received::default())));
+        assert!(differs(&|received| received.push(Arrived::default())));
         assert!(differs(&|received| received.swap(0, 1)));
     }
 }

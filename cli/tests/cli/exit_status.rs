@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::program::{command, okuru, run, send};
-use crate::server::{Behaviour, Server};
+use crate::server::{Behaviour, ClosedPort, Server};
 
 const MESSAGE: &[u8] = b"From: ann@example.com\r\nTo: bob@example.org\r\n\r\nHello!\r\n";
 
@@ -155,16 +155,16 @@ fn logging_in() {
 
 #[test]
 fn no_way_to_the_server() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = ClosedPort::new();
     let send_to = |url: &str, more: &[&str]| {
         let mut all = vec!["send", "--server", url, "--connect-timeout", "3"];
         all.extend(more);
         run(&mut command(&all), MESSAGE)
     };
-    send_to(&format!("smtp://{free}"), &[]).assert_failed(75, "connect.refused");
+    send_to(&closed.url(), &[]).assert_failed(75, "connect.refused");
     send_to("lmtp:///nonexistent/socket", &[]).assert_failed(75, "connect.failed");
     send_to("smtp://no-such-host.invalid", &[]).assert_failed(68, "dns.no_such_host");
-    send_to(&format!("smtp://{free}"), &["--ca", "/nonexistent.pem"]).assert_failed(64, "tls.configuration");
+    send_to(&closed.url(), &["--ca", "/nonexistent.pem"]).assert_failed(64, "tls.configuration");
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", silent.local_addr().unwrap());

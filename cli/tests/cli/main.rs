@@ -8,3 +8,8 @@ mod probe;
 mod program;
 mod send;
 mod server;
+mod sink;
+mod sink_faults;
+mod sink_under_load;
+#[path = "../support/sink.rs"]
+mod started_sink;

@@ -1,14 +1,13 @@
 //! `okuru probe`
 
 use std::fs;
-use std::net::TcpListener;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::certificates::issue;
 use crate::program::{command, okuru, run};
-use crate::server::{Behaviour, Server};
+use crate::server::{Behaviour, ClosedPort, Server};
 
 fn behaviour() -> Behaviour {
     Behaviour::default().offer(&["PIPELINING", "SIZE 1000", "AUTH PLAIN LOGIN"])
@@ -124,11 +123,11 @@ fn without_tls() {
 
 #[test]
 fn nobody_there() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let run_ = run(&mut command(&["probe", &format!("smtp://{free}"), "--json"]), b"");
+    let closed = ClosedPort::new();
+    let run_ = run(&mut command(&["probe", &closed.url(), "--json"]), b"");
     run_.assert_failed(75, "connect.refused");
     assert_eq!(run_.json()[0]["error"]["code"], "connect.refused");
-    let run = okuru(&["probe", &format!("smtp://{free}")]);
+    let run = okuru(&["probe", &closed.url()]);
     run.assert_failed(75, "connect.refused");
     assert_eq!(run.stdout, "");
     okuru(&["probe", "ftp://x"]).assert_failed(64, "usage");

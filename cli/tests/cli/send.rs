@@ -176,6 +176,16 @@ fn what_is_large_is_streamed() {
     let contents: Vec<_> = server.messages().into_iter().map(|message| message.content).collect();
     assert!(contents == [&without_bcc[..], &without_bcc, &large, &without_bcc]);
 
+    // The recipients in two transactions, so that the file has to be read twice.
+    let one_at_a_time = Behaviour::default().offer(&["PIPELINING", "LIMITS RCPTMAX=1"]).start();
+    assert_eq!(send(&one_at_a_time, &[&path, "--to", "1@d", "--to", "2@d"], b"").status, 0);
+    let messages = one_at_a_time.messages();
+    assert_eq!(
+        messages.iter().map(|message| &*message.rcpts[0]).collect::<Vec<_>>(),
+        ["RCPT TO:<1@d>", "RCPT TO:<2@d>"]
+    );
+    assert!(messages.iter().all(|message| message.content == without_bcc));
+
     let run = send(&server, &["--repeat", "2", "--json"], &large);
     assert_eq!(run.status, 65);
     let again = run.json().into_iter().find(|line| line["message"] == 1).unwrap();

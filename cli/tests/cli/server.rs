@@ -1,11 +1,12 @@
 //! A server on loopback that takes messages, and can be told to answer otherwise.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How the server answers. Whatever has no rule gets the usual reply.
@@ -13,6 +14,21 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub(crate) struct Server {
     port: u16,
     seen: Arc<Mutex<Seen>>,
+}
+
+/// A port of loopback where nobody listens, and nobody will as long as this is held.
+pub(crate) struct ClosedPort(Socket);
+
+impl ClosedPort {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://{}", self.0.local_addr().unwrap().as_socket().unwrap())
+    }
 }
 
 /// What a server has seen.

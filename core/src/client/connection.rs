@@ -56,7 +56,7 @@ pub struct Connection {
     pub(super) said_helo: bool,
     /// Mechanisms that were refused.
     pub(super) tried: Vec<Mechanism>,
-    framer: ReplyFramer,
+    pub(super) framer: ReplyFramer,
     usual: Usual,
     queries: VecDeque<Query>,
     queries_made: u64,
@@ -142,7 +142,10 @@ impl Connection {
                         reply
                     }
                     Ok(None) => return,
-                    Err(error) => return self.hang_up(error.at(self.step()), None),
+                    Err(error) => {
+                        let error = self.without_quotation(error).at(self.step());
+                        return self.hang_up(error, None);
+                    }
                 },
             };
             self.answered(now, due, &reply);
@@ -252,6 +255,11 @@ impl Connection {
         self.is_ready() && self.sender.is_idle() && self.queries.is_empty() && self.wire.is_quiet()
     }
 
+    /// Whether the server owes replies to a message, if only to one that was cancelled.
+    pub fn has_transaction(&self) -> bool {
+        !self.sender.row.is_empty()
+    }
+
     /// Whether it is over.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed(_))
@@ -260,17 +268,18 @@ impl Connection {
     /// Nothing is at hand: says what may be said now.
     #[inline(never)]
     fn think(&mut self, now: Duration) -> Output {
-        loop {
-            if let Phase::Closed(closed) = &self.phase {
-                return Output::Closed(closed.clone());
-            }
-            let said = self.say(now);
+        let mut said = true;
+        // What can go in one write does not go in two.
+        while said {
+            said = self.say(now);
             if let Some(output) = self.wire.next_output() {
                 return output;
             }
-            if !said {
-                return self.wait(now);
-            }
+        }
+        match (self.wire.take_unsent(), &self.phase) {
+            (Some(write), _) => write,
+            (None, Phase::Closed(closed)) => Output::Closed(closed.clone()),
+            (None, _) => self.wait(now),
         }
     }
 
@@ -289,7 +298,10 @@ impl Connection {
             return false;
         }
         // What the user asks comes between two transactions, however many messages wait.
-        if !self.queries.is_empty() && self.sender.row.back().is_none_or(Transaction::is_said) {
+        if !self.queries.is_empty()
+            && !self.sender.is_out_of_step()
+            && self.sender.row.back().is_none_or(Transaction::is_said)
+        {
             return self.sender.row.is_empty() && self.say_query(now);
         }
         let ground = Ground {
@@ -335,43 +347,16 @@ impl Connection {
         Output::Wait { deadline }
     }
 
-    /// How long the other side may take for what it has to do now.
-    fn patience(&self) -> Option<Patience> {
-        let timeouts = &self.config.timeouts;
-        let step = || self.wire.step().unwrap_or(Step::Content);
-        let (code, timeout, step) = match self.phase {
-            Phase::Closed(_) | Phase::Created | Phase::Token => return None,
-            Phase::Handshake { since } => {
-                return Some(Patience {
-                    code: ErrorCode::TimeoutTls,
-                    since,
-                    timeout: timeouts.tls,
-                    step: Step::StartTls,
-                });
-            }
-            _ if self.wire.unwritten() > 0 => (ErrorCode::TimeoutWrite, timeouts.write, step()),
-            _ => {
-                let Due { asked, .. } = self.wire.next_due()?;
-                let timeout = match asked {
-                    Asked::Greeting => timeouts.greeting,
-                    Asked::Hello | Asked::StartTls | Asked::Auth | Asked::Rset | Asked::Command => timeouts.command,
-                    Asked::Mail => timeouts.mail,
-                    Asked::Rcpt => timeouts.rcpt,
-                    Asked::Data => timeouts.data,
-                    Asked::Chunk | Asked::Content => timeouts.content,
-                    Asked::Quit => timeouts.quit,
-                };
-                (ErrorCode::TimeoutReply, timeout, asked.step())
-            }
-        };
-        Some(Patience { code, since: self.wire.waiting_since(), timeout, step })
-    }
-
     /// A reply has come.
     fn answered(&mut self, now: Duration, due: Option<Due>, reply: &Reply) {
+        let is_for_auth = due.is_some_and(|due| due.asked == Asked::Auth);
+        let harmless = if is_for_auth { self.without_secret(reply) } else { None };
+        let shown = harmless.as_ref().unwrap_or(reply);
         if self.config.trace {
-            self.wire.event(Event::Trace(Trace::Received(reply.clone())));
+            self.wire.event(Event::Trace(Trace::Received(shown.clone())));
         }
+        // A challenge is needed as it is, and is not told.
+        let reply = if reply.severity() == Severity::Intermediate { reply } else { shown };
         let Some(due) = due else {
             return self.unasked(reply);
         };
@@ -422,7 +407,12 @@ impl Connection {
     }
 
     fn step(&self) -> Step {
-        self.wire.step().unwrap_or(Step::Idle)
+        match self.phase {
+            Phase::Created => Step::Connect,
+            Phase::Handshake { .. } => Step::StartTls,
+            Phase::Token => Step::Auth,
+            _ => self.wire.step().unwrap_or(Step::Idle),
+        }
     }
 
     fn give_up(&mut self, message: MessageId, state: State, error: &Error) {
@@ -466,29 +456,6 @@ impl Connection {
         self.wire.hang_up();
         self.sender.cut_off(State::Deferred, &error, reply.as_ref(), &mut self.wire);
         self.phase = Phase::Closed(closed);
-    }
-}
-
-/// How long the other side may take for something.
-struct Patience {
-    code: ErrorCode,
-    since: Duration,
-    timeout: Duration,
-    step: Step,
-}
-
-impl Patience {
-    fn end(&self) -> Duration {
-        self.since.saturating_add(self.timeout)
-    }
-
-    fn into_error(self) -> Error {
-        let what = match self.code {
-            ErrorCode::TimeoutTls => "the TLS handshake did not end",
-            ErrorCode::TimeoutWrite => "the server took no bytes",
-            _ => "no complete reply came",
-        };
-        Error::new(self.code, format!("{what} within {} s", self.timeout.as_secs_f32())).at(self.step)
     }
 }
 

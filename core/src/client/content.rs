@@ -2,9 +2,10 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
-use super::message::Body;
+use super::message::{Body, MessageId};
 use super::needs::{needs_8bitmime, too_large};
 use super::outcome::Progress;
 use super::output::{Event, Trace};
@@ -15,7 +16,10 @@ use crate::syntax::{BareNewline, ContentEncoder, Framing, Piece, encode_bdat};
 
 /// About how many pieces are made of what is handed in at once, so that content that is full of dots or bare line ends
 /// does not fill the memory with them.
-const PIECES: usize = 512;
+const PIECES: usize = 4096;
+
+/// So many octets of content between two pieces that are added may be copied.
+const MOST_COPIED: usize = 512;
 
 impl Transaction {
     /// Whether the host was asked for content of this transaction.
@@ -34,14 +38,10 @@ impl Transaction {
             Body::Stream { .. } => u64::MAX,
         };
         let bytes = &bytes[..bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        let at_hand = AtHand { message: self.job.id, bytes, offset: encoder.offset() };
         let mut next = encoder.clone();
         if self.plan.framing == Framing::Dotted {
-            let id = self.job.id;
-            let taken = next.encode(bytes, PIECES, |piece| match piece {
-                Piece::Content(range) => wire.content(now, id, range),
-                Piece::Added(bytes) => wire.added(now, bytes),
-            });
-            let taken = taken.map_err(refused)?;
+            let taken = next.encode(bytes, PIECES, |piece| at_hand.say(piece, now, wire)).map_err(refused)?;
             self.check(&next)?;
             self.proceed(next, left == taken as u64, now, wire)?;
             return Ok(taken);
@@ -53,7 +53,7 @@ impl Transaction {
             next.finish(|piece| pieces.push(piece)).map_err(refused)?;
         }
         self.check(&next)?;
-        self.say_chunk(&pieces, last, now, wire);
+        self.say_chunk(at_hand, pieces, last, now, wire);
         if last {
             self.end_content(next.offset(), now, wire);
         } else {
@@ -78,9 +78,10 @@ impl Transaction {
         if self.plan.framing == Framing::Dotted {
             return self.proceed(encoder, true, now, wire);
         }
+        let at_hand = AtHand { message: self.job.id, bytes: &[], offset: encoder.offset() };
         let mut pieces = Vec::new();
         encoder.finish(|piece| pieces.push(piece)).map_err(refused)?;
-        self.say_chunk(&pieces, true, now, wire);
+        self.say_chunk(at_hand, pieces, true, now, wire);
         self.end_content(encoder.offset(), now, wire);
         Ok(())
     }
@@ -119,17 +120,14 @@ impl Transaction {
         Ok(())
     }
 
-    fn say_chunk(&mut self, pieces: &[Piece], last: bool, now: Duration, wire: &mut Wire) {
+    fn say_chunk(&mut self, at_hand: AtHand<'_>, pieces: Vec<Piece>, last: bool, now: Duration, wire: &mut Wire) {
         let octets = pieces.iter().map(Piece::octets).sum();
         if octets == 0 && !last {
             return;
         }
         wire.line(now, |out| encode_bdat(octets, last, out));
         for piece in pieces {
-            match piece {
-                Piece::Content(range) => wire.content(now, self.job.id, range.clone()),
-                Piece::Added(bytes) => wire.added(now, bytes),
-            }
+            at_hand.say(piece, now, wire);
         }
         if !last {
             wire.await_reply(now, Asked::Chunk);
@@ -149,6 +147,33 @@ impl Transaction {
             Body::Stream { size: Some(size), .. } if encoder.offset() > size => Err(wrong_size(encoder.offset(), size)),
             _ => Ok(()),
         }
+    }
+}
+
+/// The content that the host has just handed in.
+#[derive(Clone, Copy)]
+struct AtHand<'a> {
+    message: MessageId,
+    bytes: &'a [u8],
+    /// Where in the content they begin.
+    offset: u64,
+}
+
+impl AtHand<'_> {
+    /// Says a piece of it. A short one is copied: to the host, one more range is more work than some octets.
+    fn say(self, piece: Piece, now: Duration, wire: &mut Wire) {
+        match piece {
+            Piece::Added(bytes) => wire.added(now, bytes),
+            Piece::Content(range) => match self.short(&range) {
+                Some(bytes) => wire.copied(now, bytes),
+                None => wire.content(now, self.message, range),
+            },
+        }
+    }
+
+    fn short(&self, range: &Range<u64>) -> Option<&[u8]> {
+        let within = |place: u64| usize::try_from(place.checked_sub(self.offset)?).ok();
+        self.bytes.get(within(range.start)?..within(range.end)?).filter(|bytes| bytes.len() <= MOST_COPIED)
     }
 }
 

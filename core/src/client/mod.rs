@@ -62,9 +62,13 @@ mod needs;
 mod opening;
 mod outcome;
 mod output;
+mod patience;
 mod query;
+mod repeated_secret;
 mod sending;
+mod server_url;
 mod transaction;
+mod url;
 mod usual;
 mod wire;
 
@@ -74,3 +78,5 @@ pub use message::{Body, BodyDeclaration, Envelope, Message, MessageId, Recipient
 pub use outcome::{Outcome, Progress, RecipientOutcome, State, Summary};
 pub use output::{Closed, Event, Failure, Output, Trace};
 pub use query::Query;
+pub use server_url::{ServerAddress, ServerUrl};
+pub use url::{Place, Url};

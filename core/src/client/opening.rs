@@ -26,6 +26,10 @@ const COMMAND_LINE: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct AuthExchange {
     exchange: ClientExchange,
+    /// With the token, where that was asked of the host.
+    pub(super) credentials: Credentials,
+    /// The last response, as it was said.
+    pub(super) said: Zeroizing<String>,
     /// The initial response, where it did not fit into the command line.
     unsaid: Option<Response>,
     /// Why we have cancelled.
@@ -228,12 +232,14 @@ impl Connection {
         let mut line = Zeroizing::new(format!("AUTH {}", exchange.mechanism()).into_bytes());
         let shown = String::from_utf8_lossy(&line).into_owned();
         let mut unsaid = response;
+        let mut said = Zeroizing::default();
         if let Some(initial) = unsaid.take() {
             let encoded = encoded(&initial);
             if line.len() + 1 + encoded.len() + 2 <= COMMAND_LINE {
                 line.push(b' ');
                 // RFC 4954 §4: an empty initial response is a single "=".
                 line.extend_from_slice(if encoded.is_empty() { b"=" } else { encoded.as_bytes() });
+                said = encoded;
             } else {
                 unsaid = Some(initial);
             }
@@ -242,7 +248,13 @@ impl Connection {
         line.extend_from_slice(b"\r\n");
         self.tried.push(exchange.mechanism());
         self.wire.secret(now, Asked::Auth, &line, shown + hidden);
-        self.phase = Phase::Auth(Box::new(AuthExchange { exchange, unsaid, cancelled: None }));
+        self.phase = Phase::Auth(Box::new(AuthExchange {
+            exchange,
+            credentials: credentials.clone(),
+            said,
+            unsaid,
+            cancelled: None,
+        }));
     }
 
     fn start_exchange(
@@ -279,9 +291,9 @@ impl Connection {
         };
         match response {
             Ok(response) => {
-                let mut line = encoded(&response);
-                line.push_str("\r\n");
-                self.wire.secret(now, Asked::Auth, line.as_bytes(), "<hidden>");
+                auth.said = encoded(&response);
+                let line = Zeroizing::new([auth.said.as_bytes(), b"\r\n"].concat());
+                self.wire.secret(now, Asked::Auth, &line, "<hidden>");
             }
             Err(error) => {
                 // RFC 4954 §4: a client cancels by a single "*".

@@ -23,7 +23,7 @@ use super::message::{Body, Message, MessageId, Recipient};
 use super::needs::{Ground, Plan, ascii_forward_path, ascii_reverse_path, can_be_split};
 use super::outcome::{Progress, Standing, State};
 use super::output::{Event, Output};
-use super::transaction::{Consequence, Stage, Transaction};
+use super::transaction::{Ahead, Consequence, Stage, Transaction};
 use super::wire::{Asked, Wire};
 use crate::error::{Error, ErrorCode, Step};
 use crate::syntax::{
@@ -51,6 +51,8 @@ pub(super) struct Sender {
     submitted: u64,
     /// Whether a message had a deadline. Where none had, there is no need to look at all that are in flight.
     pub(super) has_deadlines: bool,
+    /// Nobody knows any more which reply answers what, so nothing but QUIT may follow.
+    is_out_of_step: bool,
     /// Transactions begun.
     begun: u32,
     /// The server may hold a transaction open that is not going on.
@@ -73,6 +75,7 @@ impl Sender {
             domains: BTreeSet::new(),
             submitted: 0,
             has_deadlines: false,
+            is_out_of_step: false,
             begun: 0,
             needs_reset: false,
             turns_told: 0,
@@ -116,15 +119,20 @@ impl Sender {
         self.queue.is_empty() && self.row.back().is_none_or(Transaction::is_said)
     }
 
-    /// Whether QUIT may go behind content whose reply has not come.
+    /// Whether QUIT may go behind content whose reply has not come. Not if recipients are left for another transaction.
     pub(super) fn may_quit_early(&self) -> bool {
-        self.level >= Pipelining::Session
-            && self.row.iter().all(|transaction| transaction.plan.framing == Framing::Dotted)
+        let is_last = |it: &Transaction| it.plan.framing == Framing::Dotted && !it.job.is_any(Standing::Later);
+        self.level >= Pipelining::Session && self.row.iter().all(is_last)
     }
 
-    /// Whether the server takes no more transactions in this session (RFC 9422 §5.1).
+    /// Whether nobody knows any more which reply answers what.
+    pub(super) fn is_out_of_step(&self) -> bool {
+        self.is_out_of_step
+    }
+
+    /// Whether the server takes no more transactions in this session (RFC 9422 §5.1), or has lost count of them.
     pub(super) fn is_spent(&self) -> bool {
-        self.limits.mail_max.is_some_and(|most| self.begun >= most)
+        self.is_out_of_step || self.limits.mail_max.is_some_and(|most| self.begun >= most)
     }
 
     /// Says what may be said now of one transaction, if there is anything.
@@ -135,6 +143,9 @@ impl Sender {
         }
         let level = self.level;
         if let Some(last) = self.row.back_mut() {
+            // RFC 2033 §4.2: a server that has taken nobody must refuse DATA. One that does not may answer the lone dot
+            // once, as in SMTP, or as often as it has taken somebody: never.
+            self.is_out_of_step |= self.lmtp && matches!(last.stage, Stage::Go { lone_dot: true });
             while continue_transaction(last, level, now, wire) {
                 said = true;
             }
@@ -168,19 +179,25 @@ impl Sender {
     /// Takes away what is over at the front of the row.
     pub(super) fn conclude(&mut self, wire: &mut Wire) {
         while let Some(over) = self.row.front_mut().filter(|front| front.is_over()) {
-            self.needs_reset |= over.needs_reset();
             let too_early = over.came_too_early();
+            // Nobody knows what the server made of what came too early.
+            self.needs_reset |= too_early || over.needs_reset();
             if too_early {
                 over.job.forget();
             } else {
                 over.conclude();
             }
             let again = too_early || over.job.is_any(Standing::Later);
+            let reduces = over.shows_too_high_a_level();
+            let refused = over.is_content_refused();
             let Some(Transaction { job, cancelled, .. }) = self.row.pop_front() else {
                 return;
             };
-            if too_early {
+            if reduces {
                 self.reduce(wire);
+            }
+            if refused && let Some(next) = self.row.front_mut() {
+                next.is_behind_refused_content();
             }
             match again {
                 _ if cancelled => {}
@@ -190,9 +207,8 @@ impl Sender {
         }
     }
 
-    /// The server does not take what comes behind content: no more of it. RSET, since nobody knows what it made of it.
+    /// The server does not take what comes behind content: no more of it.
     fn reduce(&mut self, wire: &mut Wire) {
-        self.needs_reset = true;
         if self.level > Pipelining::Message {
             self.level = Pipelining::Message;
             wire.event(Event::PipeliningReduced);
@@ -227,8 +243,8 @@ impl Sender {
         match self.plan(&mut job, ground) {
             Ok(plan) if job.is_any(Standing::Waiting) => {
                 self.begun += 1;
-                let behind = !self.row.is_empty();
-                self.row.push_back(Transaction::new(job, plan, wire.said(), behind, self.lmtp));
+                let ahead = if self.row.is_empty() { Ahead::Nothing } else { Ahead::Content };
+                self.row.push_back(Transaction::new(job, plan, wire.said(), ahead, self.lmtp));
             }
             Ok(_) => self.tell(job, wire),
             Err(error) => {
@@ -360,6 +376,7 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
     if one_by_one && !wire.is_quiet() {
         return false;
     }
+    let is_lmtp = this.is_lmtp();
     match &mut this.stage {
         Stage::Begun => say_mail(this, now, wire),
         Stage::Envelope { next } => {
@@ -377,6 +394,10 @@ fn continue_transaction(this: &mut Transaction, level: Pipelining, now: Duration
                 return false;
             }
             end_envelope(this, waits, now, wire);
+        }
+        Stage::Go { lone_dot: true } if is_lmtp => {
+            wire.line(now, |out| out.extend_from_slice(b".\r\n"));
+            this.stage = Stage::Said { place: wire.said() };
         }
         Stage::Go { lone_dot: true } => {
             wire.command(now, Asked::Content, |out| out.extend_from_slice(b".\r\n"));

@@ -38,6 +38,15 @@ enum Mail {
     Refused(Reply),
 }
 
+/// What stood in front of MAIL, unanswered, when it was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    Nothing,
+    Content,
+    /// Content that has turned out to be refused.
+    RefusedContent,
+}
+
 /// What a reply means for the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Consequence {
@@ -57,8 +66,7 @@ pub(super) struct Transaction {
     pub(super) place: u64,
     /// How many replies are due.
     pub(super) due: usize,
-    /// Whether MAIL was said behind content whose reply had not come.
-    pub(super) behind_content: bool,
+    pub(super) ahead: Ahead,
     /// Whether the outcome has been told already, since the user cancelled.
     pub(super) cancelled: bool,
     mail: Mail,
@@ -69,20 +77,25 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(job: Job, plan: Plan, place: u64, behind_content: bool, lmtp: bool) -> Self {
+    pub(super) fn new(job: Job, plan: Plan, place: u64, ahead: Ahead, lmtp: bool) -> Self {
         Self {
             job,
             plan,
             stage: Stage::Begun,
             place,
             due: 0,
-            behind_content,
+            ahead,
             cancelled: false,
             mail: Mail::Unanswered,
             content_refused: false,
             answering: 0,
             lmtp,
         }
+    }
+
+    /// Whether the content is answered once for each recipient that was taken.
+    pub(super) fn is_lmtp(&self) -> bool {
+        self.lmtp
     }
 
     /// Whether nothing more will be said, and all replies have come.
@@ -110,7 +123,25 @@ impl Transaction {
     /// Whether MAIL was refused since it came behind content that had not been answered yet: some servers throw away, or
     /// answer with 503, what comes in one write with the end of content. Then the transaction is made again.
     pub(super) fn came_too_early(&self) -> bool {
-        self.behind_content && !self.cancelled && matches!(&self.mail, Mail::Refused(reply) if reply.code() == 503)
+        self.ahead != Ahead::Nothing
+            && !self.cancelled
+            && matches!(&self.mail, Mail::Refused(reply) if reply.code() == 503)
+    }
+
+    /// Whether it came too early for a server that takes nothing behind content. One that only kept the transaction of a
+    /// refused content open, as [`needs_reset`](Self::needs_reset) tells of, says the same to MAIL.
+    pub(super) fn shows_too_high_a_level(&self) -> bool {
+        self.ahead == Ahead::Content && self.came_too_early()
+    }
+
+    /// The content in front of it was refused.
+    pub(super) fn is_behind_refused_content(&mut self) {
+        self.ahead = Ahead::RefusedContent;
+    }
+
+    /// Whether the server has refused the content.
+    pub(super) fn is_content_refused(&self) -> bool {
+        self.content_refused
     }
 
     /// Whether MAIL was refused, so that the server has no transaction to which content could belong.
@@ -210,7 +241,9 @@ impl Transaction {
         if !self.is_said() {
             self.stage = Stage::Void;
         }
-        if !matches!(self.mail, Mail::Refused(_)) {
+        self.content_refused = true;
+        // The first refusal has decided; those of the chunks behind it say nothing new.
+        if matches!(self.mail, Mail::Taken) && self.job.taken() > 0 {
             self.job.refuse(reply, Step::Content);
         }
     }

@@ -92,6 +92,9 @@ pub(super) struct Wire {
 /// What one write usually needs: enough for MAIL, RCPT and DATA.
 const WRITE_CAPACITY: usize = 256;
 
+/// What one write needs into which content is copied.
+const COPY_CAPACITY: usize = 64 << 10;
+
 impl Wire {
     /// A wire over which nothing has been said. `trace`: the dialogue is told.
     pub(super) fn new(trace: bool) -> Self {
@@ -125,6 +128,14 @@ impl Wire {
         self.say(|out| out.extend_from_slice(bytes));
     }
 
+    /// Says content that is at hand, by copying it. More is likely to follow.
+    pub(super) fn copied(&mut self, now: Duration, bytes: &[u8]) {
+        if self.unsent.capacity() < COPY_CAPACITY {
+            self.unsent.reserve(COPY_CAPACITY);
+        }
+        self.added(now, bytes);
+    }
+
     /// Says a range of a message's content.
     pub(super) fn content(&mut self, now: Duration, message: MessageId, range: Range<u64>) {
         self.before_saying(now);
@@ -140,8 +151,14 @@ impl Wire {
         self.output(output);
     }
 
+    /// What the host is to do next; [`take_unsent`](Self::take_unsent) comes behind it.
     pub(super) fn next_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front().or_else(|| self.take_unsent())
+        self.outputs.pop_front()
+    }
+
+    /// What has been said last and is to be written, if there is anything.
+    pub(super) fn take_unsent(&mut self) -> Option<Output> {
+        (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
     /// Nothing more is written: what has not been taken by the host is void, what has been asked is not answered.
@@ -268,10 +285,6 @@ impl Wire {
             self.outputs.push_back(write);
         }
         self.outputs.push_back(output);
-    }
-
-    fn take_unsent(&mut self) -> Option<Output> {
-        (!self.unsent.is_empty()).then(|| Output::Write(core::mem::take(&mut self.unsent)))
     }
 
     /// To be called where no reply becomes due.

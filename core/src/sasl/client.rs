@@ -253,10 +253,9 @@ fn scram_binding(mechanism: Mechanism, params: Params<'_>) -> Result<Binding, Er
     }
 }
 
-/// The server's words, unless it has put the token itself into them. A token is never empty: [`Credentials`] sees to it.
+/// The server's words, unless it has put the token itself into them.
 fn detail(challenge: &[u8], token: &Secret) -> String {
-    let token = token.expose().as_bytes();
-    if challenge.windows(token.len()).any(|window| window == token) {
+    if token.is_in(challenge) {
         return "(not shown, since the token is in it)".into();
     }
     shown(challenge, MAX_DETAIL)

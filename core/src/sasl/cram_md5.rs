@@ -4,7 +4,7 @@
 
 use super::credentials::unusable;
 use super::failure::malformed_response;
-use super::hash::hmac_md5;
+use super::hash::{hex, hmac_md5, in_hexadecimal};
 use super::secret::{Key, Response, Secret};
 use crate::error::{Error, ErrorCode};
 use alloc::format;
@@ -95,17 +95,7 @@ impl Asked {
 /// In lower-case hexadecimal.
 fn digest(password: &Secret, challenge: &[u8]) -> Key {
     let mac = hmac_md5(password.expose().as_bytes(), challenge);
-    let mut digest = Key::zeros(2 * mac.as_bytes().len());
-    digest.as_mut_bytes().iter_mut().zip(hex(mac.as_bytes())).for_each(|(place, digit)| *place = digit);
-    digest
-}
-
-fn hex(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0xF)])
-}
-
-fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }
+    in_hexadecimal(&mac)
 }
 
 #[cfg(test)]

@@ -93,6 +93,21 @@ impl Credentials {
         }
     }
 
+    /// Whether the password or the token, if it is not shorter than `shortest` octets, stands in `text` as it is.
+    pub(crate) fn are_told_by(&self, text: &[u8], shortest: usize) -> bool {
+        match &self.0 {
+            Kind::Password { password: secret, .. } | Kind::Token { token: Some(secret), .. } => {
+                secret.expose().len() >= shortest && secret.is_in(text)
+            }
+            Kind::Token { token: None, .. } | Kind::External { .. } => false,
+        }
+    }
+
+    /// Whether it is a user name and a password and nothing else, as USER and PASS of POP3 take it.
+    pub fn is_user_and_password(&self) -> bool {
+        matches!(self.0, Kind::Password { authzid: None, .. })
+    }
+
     pub(super) fn kind(&self) -> &Kind {
         &self.0
     }

@@ -63,6 +63,16 @@ pub(super) fn hmac_md5(key: &[u8], data: &[u8]) -> Key {
     hmac::<Hmac<Md5>>(key, data)
 }
 
+/// MD5 of the parts, one behind the other, which APOP rests on and nothing else should.
+pub(super) fn md5(parts: &[&[u8]]) -> Key {
+    let mut hash = Md5::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let mut output = hash.finalize();
+    let key = Key::new(&output);
+    output.zeroize();
+    key
+}
+
 fn digest<D: Digest>(data: &[u8]) -> Key {
     let mut output = D::digest(data);
     let key = Key::new(&output);
@@ -77,4 +87,19 @@ fn hmac<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Key {
     let key = Key::new(&output);
     output.zeroize();
     key
+}
+
+/// In lower-case hexadecimal.
+pub(super) fn in_hexadecimal(key: &Key) -> Key {
+    let mut digits = Key::zeros(2 * key.as_bytes().len());
+    digits.as_mut_bytes().iter_mut().zip(hex(key.as_bytes())).for_each(|(place, digit)| *place = digit);
+    digits
+}
+
+pub(super) fn hex(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0xF)])
+}
+
+fn hex_digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }
 }

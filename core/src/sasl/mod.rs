@@ -25,9 +25,12 @@
 //! The host keeps [`StoredKeys`] in place of passwords; they do for SCRAM, PLAIN and LOGIN. Only CRAM-MD5 needs the
 //! password itself.
 //!
+//! POP3 has two ways of its own, without an exchange: [`apop()`] and [`user_pass()`].
+//!
 //! Secrets are zeroized when they are dropped, together with everything that is derived from them, and no `Debug`,
 //! `Display` or error shows one.
 
+mod apop;
 mod bearer;
 mod channel_binding;
 mod client;
@@ -52,8 +55,10 @@ mod scram;
 mod secret;
 mod server;
 mod server_words;
+mod user_pass;
 mod xoauth2;
 
+pub use apop::apop;
 pub use channel_binding::{ChannelBinding, ChannelBindingKind};
 pub use client::{ClientExchange, Params};
 pub use credentials::Credentials;
@@ -63,3 +68,4 @@ pub use mechanism::{Mechanism, choose};
 pub use scram::{MAX_ITERATIONS, MIN_ITERATIONS, MIN_NONCE, StoredKeys};
 pub use secret::{Response, Secret};
 pub use server::{Answer, MIN_SEED, Question, ServerExchange, ServerParams, ServerStep};
+pub use user_pass::user_pass;

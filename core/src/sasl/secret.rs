@@ -24,6 +24,12 @@ impl Secret {
         Self(all)
     }
 
+    /// Whether it stands in `text`. An empty one does not.
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+        let secret = self.0.as_bytes();
+        !secret.is_empty() && text.windows(secret.len()).any(|window| window == secret)
+    }
+
     /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,6 +1,6 @@
 use alloc::boxed::Box;
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use nom::bytes::complete::{tag, take_while};
@@ -12,13 +12,13 @@ use crate::{Error, ErrorCode};
 
 /// A domain name, or an address literal in square brackets (RFC 5321 sections 4.1.2 and 4.1.3).
 ///
-/// A name may have U-labels (RFC 6531). What they are made of is checked by [`Domain::to_ascii`] only. Equality is that
-/// of the bytes.
+/// A name may have U-labels (RFC 6531). What they are made of is checked by [`Domain::to_ascii`] only. Equality and order are those
+/// of the bytes; [`Domain::canonical`] makes them those of the DNS.
 ///
 /// Leniency:
 /// - underscores, which hosts in private networks have in their names;
 /// - a dot at the end, as in a zone file, is dropped.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Domain(Box<str>);
 
 impl Domain {
@@ -45,6 +45,38 @@ impl Domain {
     /// outside ASCII.
     pub fn to_ascii(&self) -> Result<Self, Error> {
         if self.is_ascii() { Ok(self.clone()) } else { a_labels(&self.0) }
+    }
+
+    /// The form in which domains are compared: A-labels in lower case, or a literal with the usual spelling of its address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Domain::to_ascii`].
+    pub fn canonical(&self) -> Result<Self, Error> {
+        match self.address() {
+            Some(address) => Ok(Self::from(address)),
+            None => self.to_ascii().map(|domain| Self(domain.0.to_ascii_lowercase().into())),
+        }
+    }
+
+    /// The address that it is a literal of; `None` for a name, and for a literal of any other kind.
+    pub fn address(&self) -> Option<IpAddr> {
+        let inner = self.0.strip_prefix('[')?.strip_suffix(']')?;
+        match inner.split_once(':') {
+            None => inner.parse().ok().map(IpAddr::V4),
+            Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6") => address.parse().ok().map(IpAddr::V6),
+            Some(_) => None,
+        }
+    }
+}
+
+impl From<IpAddr> for Domain {
+    /// The literal of an address.
+    fn from(address: IpAddr) -> Self {
+        Self(match address {
+            IpAddr::V4(address) => alloc::format!("[{address}]").into(),
+            IpAddr::V6(address) => alloc::format!("[IPv6:{address}]").into(),
+        })
     }
 }
 
@@ -235,6 +267,25 @@ mod tests {
         {
             assert_eq!(text.parse::<Domain>().unwrap_err().code(), ErrorCode::AddressTooLong);
         }
+    }
+
+    #[test]
+    fn compared_in_one_form() {
+        for (text, canonical) in [
+            ("Example.COM.", "example.com"),
+            ("[192.0.2.1]", "[192.0.2.1]"),
+            ("[ipv6:2001:DB8:0::1]", "[IPv6:2001:db8::1]"),
+            ("[X-New:What]", "[x-new:what]"),
+        ] {
+            let domain: Domain = text.parse().unwrap();
+            let it = domain.canonical().unwrap();
+            assert_eq!(it.as_str(), canonical);
+            assert_eq!((it.canonical(), it.as_str().parse()), (Ok(it.clone()), Ok(it.clone())));
+            assert_eq!(it.address(), domain.address());
+            assert_eq!(it.address().is_some(), it.is_literal() && !canonical.starts_with("[x"));
+        }
+        #[cfg(feature = "idna")]
+        assert_eq!("EXÄMPLE.test".parse::<Domain>().unwrap().canonical().unwrap().as_str(), "xn--exmple-cua.test");
     }
 
     #[cfg(feature = "idna")]

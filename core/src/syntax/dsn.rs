@@ -209,6 +209,12 @@ impl OriginalRecipient {
         &self.address
     }
 
+    /// Type and address as they stand in a notification (RFC 3464 section 2.3.1): not encoded, but for what is outside ASCII
+    /// unless `unicode` is set, as in one of the type `message/global-delivery-status` (RFC 6533 section 3).
+    pub fn in_notification(&self, unicode: bool) -> String {
+        in_notification(&self.address_type, &self.address, unicode)
+    }
+
     /// Appends the type, a semicolon and the address encoded.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.address_type.as_bytes());
@@ -237,6 +243,21 @@ impl TryFrom<&Mailbox> for OriginalRecipient {
     fn try_from(mailbox: &Mailbox) -> Result<Self, Error> {
         Self::new(if mailbox.is_ascii() { "rfc822" } else { "utf-8" }, mailbox.as_str())
     }
+}
+
+/// A mailbox as it stands in a notification (RFC 3464 section 2.3.2): of the type `rfc822`, or `utf-8` if it is outside ASCII.
+/// There its backslashes are taken literally only if `unicode` is set (RFC 6533 section 3).
+pub(crate) fn recipient_in_notification(address: &str, unicode: bool) -> String {
+    in_notification(if address.is_ascii() { "rfc822" } else { "utf-8" }, address, unicode)
+}
+
+fn in_notification(address_type: &str, address: &str, unicode: bool) -> String {
+    if unicode || !is_utf8_type(address_type) {
+        return format!("{address_type}; {address}");
+    }
+    let mut encoded = Vec::new();
+    xtext::encode_unicode(address, &mut encoded);
+    format!("{address_type}; {}", String::from_utf8_lossy(&encoded))
 }
 
 fn is_utf8_type(address_type: &str) -> bool {
@@ -313,6 +334,22 @@ mod tests {
         assert_eq!(OriginalRecipient::decode("utf-8;josé@x").unwrap().address(), "josé@x");
         let mailbox: Mailbox = "josé@example.com".parse().unwrap();
         assert_eq!(OriginalRecipient::try_from(&mailbox).unwrap().address_type(), "utf-8");
+    }
+
+    #[test]
+    fn in_a_notification() {
+        for (value, ascii, unicode) in [
+            ("rfc822;a+2Bb@example.com", "rfc822; a+b@example.com", "rfc822; a+b@example.com"),
+            ("x400;/G+3DA/", "x400; /G=A/", "x400; /G=A/"),
+            (r"utf-8;jos\x{E9}@x", r"utf-8; jos\x{E9}@x", "utf-8; josé@x"),
+        ] {
+            let recipient = OriginalRecipient::decode(value).unwrap();
+            assert_eq!(recipient.in_notification(false), ascii);
+            assert_eq!(recipient.in_notification(true), unicode);
+        }
+        assert_eq!(recipient_in_notification("a@b", false), "rfc822; a@b");
+        assert_eq!(recipient_in_notification("é@b", false), r"utf-8; \x{E9}@b");
+        assert_eq!(recipient_in_notification("é@b", true), "utf-8; é@b");
     }
 
     #[test]

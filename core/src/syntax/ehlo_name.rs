@@ -1,4 +1,5 @@
 use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
 use core::str::FromStr;
 
 use super::Domain;
@@ -15,6 +16,26 @@ impl EhloName {
     /// The name as it goes out.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// How a host names itself whose name is `host_name`, over a connection that comes from `local`: by its name if that is
+    /// a whole one, else by its address (RFC 5321 §4.1.1.1).
+    pub fn of_host(host_name: &str, local: Option<IpAddr>) -> Self {
+        let whole = host_name.strip_suffix('.').unwrap_or(host_name);
+        let is_whole = whole.contains('.') && whole != "localhost.localdomain";
+        match (whole.parse(), local) {
+            (Ok(name), _) if is_whole => name,
+            (_, Some(address)) => address.into(),
+            (Ok(name), None) => name,
+            (Err(_), None) => IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+        }
+    }
+}
+
+impl From<IpAddr> for EhloName {
+    /// The literal of an address.
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical().into())
     }
 }
 
@@ -48,6 +69,24 @@ impl fmt::Display for EhloName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_name_is_whole_or_an_address() {
+        let (v4, v6, mapped) = ("192.0.2.1".parse().ok(), "2001:db8::1".parse().ok(), "::ffff:192.0.2.1".parse().ok());
+        for (host_name, local, expected) in [
+            ("mail.example.com", v4, "mail.example.com"),
+            ("mail.example.com.", None, "mail.example.com"),
+            ("mail", v4, "[192.0.2.1]"),
+            ("mail", v6, "[IPv6:2001:db8::1]"),
+            ("mail", mapped, "[192.0.2.1]"),
+            ("mail", None, "mail"),
+            ("localhost.localdomain", v4, "[192.0.2.1]"),
+            ("a b.c", v4, "[192.0.2.1]"),
+            ("", None, "[127.0.0.1]"),
+        ] {
+            assert_eq!(EhloName::of_host(host_name, local).as_str(), expected, "{host_name:?} {local:?}");
+        }
+    }
 
     #[test]
     fn is_ascii_and_one_word() {

@@ -1,5 +1,6 @@
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use super::reply_scan::{ReplyLimits, frame};
@@ -27,6 +28,39 @@ impl Reply {
                 ErrorCode::ProtocolMalformedReply,
                 alloc::format!("{} is not exactly one SMTP reply", quoting::Bytes(raw)),
             )),
+        }
+    }
+
+    /// A reply to be said: a line for each line of `text`, or several where one is too long (RFC 5321 §4.5.3.1.5), each with
+    /// the code and, if there is one, the enhanced code. Control characters become question marks.
+    pub fn new(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &str) -> Self {
+        let mut said = String::with_capacity(text.len() + 16);
+        let mut lines = text.lines().flat_map(pieces_of_line).peekable();
+        let mut first = true;
+        while first || lines.peek().is_some() {
+            let line = lines.next().unwrap_or_default();
+            first = false;
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            // Writing to a String does not fail.
+            let _ = write!(said, "{code}{separator}");
+            if let Some(enhanced) = enhanced {
+                let _ = write!(said, "{enhanced} ");
+            }
+            said.extend(line.chars().map(|c| if c.is_control() { '?' } else { c }));
+            said.push_str("\r\n");
+        }
+        Self { raw: said.as_bytes().into() }
+    }
+
+    /// Appends the reply as a server says it: each line with the code, and ended by CR LF. Control characters become question
+    /// marks.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut lines = self.lines().peekable();
+        while let Some(line) = lines.next() {
+            out.extend_from_slice(self.raw.get(..3).unwrap_or_default());
+            out.push(if lines.peek().is_some() { b'-' } else { b' ' });
+            out.extend(line.iter().map(|byte| if byte.is_ascii_control() { b'?' } else { *byte }));
+            out.extend_from_slice(b"\r\n");
         }
     }
 
@@ -132,7 +166,27 @@ impl fmt::Debug for Reply {
     }
 }
 
-fn push_printable(line: &[u8], text: &mut String) {
+/// What of a line fits one line of a reply, with a code and an enhanced code in front.
+fn pieces_of_line(mut line: &str) -> impl Iterator<Item = &str> {
+    const LONGEST: usize = 480;
+    let mut first = true;
+    core::iter::from_fn(move || {
+        if line.is_empty() && !core::mem::take(&mut first) {
+            return None;
+        }
+        first = false;
+        let mut end = line.len().min(LONGEST);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, rest) = line.split_at(end);
+        line = rest;
+        Some(piece)
+    })
+}
+
+/// Appends `line`; what is not UTF-8 and what could steer a terminal is replaced by U+FFFD.
+pub(super) fn push_printable(line: &[u8], text: &mut String) {
     for chunk in line.utf8_chunks() {
         text.extend(chunk.valid().chars().map(|c| match c {
             '\t' => c,
@@ -158,7 +212,6 @@ fn split_lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 mod tests {
     use super::*;
     use alloc::string::ToString;
-    use alloc::vec::Vec;
 
     fn lines(reply: &Reply) -> Vec<&[u8]> {
         reply.lines().collect()
@@ -216,6 +269,27 @@ mod tests {
     fn lines_as_text() {
         let reply = Reply::parse(b"550-5.7.26 Gr\xc3\xbc\xfc\r\n550-\r\n550 5.7.26 \x1b[2J\r\n").unwrap();
         assert_eq!(reply.text_lines().collect::<Vec<_>>(), ["Gr\u{fc}\u{fffd}", "", "\u{fffd}[2J"]);
+    }
+
+    #[test]
+    fn what_a_server_says() {
+        let enhanced = |class, subject, detail| Some(EnhancedCode { class, subject, detail });
+        for (code, enhanced, text, raw) in [
+            (250, enhanced(2, 0, 0), "Ok", "250 2.0.0 Ok\r\n"),
+            (250, None, "", "250 \r\n"),
+            (550, enhanced(5, 1, 1), "no such\nuser", "550-5.1.1 no such\r\n550 5.1.1 user\r\n"),
+            (550, None, "a\r\n\nb\rc\0", "550-a\r\n550-\r\n550 b?c?\r\n"),
+        ] {
+            let reply = Reply::new(ReplyCode::new(code).unwrap(), enhanced, text);
+            assert_eq!(reply.raw(), raw.as_bytes());
+            assert_eq!(Reply::parse(raw.as_bytes()).as_ref(), Ok(&reply));
+        }
+        let long = Reply::new(ReplyCode::new(250).unwrap(), None, &"\u{e9}".repeat(1000));
+        assert!(long.raw().split_inclusive(|byte| *byte == b'\n').all(|line| line.len() <= 512));
+        assert_eq!((long.lines().count(), long.text().chars().filter(|c| *c == '\u{e9}').count()), (5, 1000));
+        let mut said = Vec::new();
+        Reply::parse(b"250-a\r\n250 b\tc\n").unwrap().encode(&mut said);
+        assert_eq!(said, b"250-a\r\n250 b?c\r\n");
     }
 
     #[test]

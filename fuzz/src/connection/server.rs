@@ -85,6 +85,8 @@ pub(super) struct Server {
     pub(super) ready: bool,
     /// The host was told that this server does not take everything that it offers.
     pub(super) reduced: bool,
+    /// Whether nobody knows any more which reply answers what.
+    out_of_step: bool,
     /// Those of the recipients so far.
     domains: BTreeSet<String>,
     auths: usize,
@@ -111,6 +113,7 @@ impl Server {
             over: false,
             ready: false,
             reduced: false,
+            out_of_step: false,
             domains: BTreeSet::new(),
             auths: 0,
             cancelled_auth: false,
@@ -259,6 +262,10 @@ impl Server {
 
     /// RFC 2920 section 3.1: what may be said before the replies to what was said before.
     fn check_group(&self, verb: &str, line: &str) {
+        assert!(
+            !self.out_of_step || verb == "QUIT",
+            "{line} was said although nobody knows what its reply will answer"
+        );
         let Some(last) = self.due.back() else {
             return;
         };
@@ -379,7 +386,9 @@ impl Server {
         }
         self.transactions[transaction].end = Some(self.said);
         let taken = self.transactions[transaction].taken();
-        if !self.is_lmtp() || taken.is_empty() {
+        // RFC 2033 section 4.2: nobody was taken, so there may be no reply, or one as in SMTP.
+        self.out_of_step |= self.is_lmtp() && taken.is_empty();
+        if !self.is_lmtp() {
             return self.wait_for(What::Content(transaction, None));
         }
         for named in taken {

@@ -14,7 +14,7 @@ pub mod play;
 mod results;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod witness;
 
 use std::fs;
@@ -44,7 +44,10 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            find(&path, files)?;
+            // Those are of the other side.
+            if !path.ends_with(crate::receiver::FOLDER) {
+                find(&path, files)?;
+            }
         } else if path.extension().is_some_and(|extension| extension == "smtp") {
             files.push(path);
         }

@@ -33,7 +33,7 @@ pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// Milliseconds from `250ms`, `30s` or `5min`.
-pub(super) fn time(text: &str) -> Result<u64, String> {
+pub(crate) fn time(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(digits);
     let factor = match unit {
@@ -50,7 +50,7 @@ pub(super) fn utf8(text: &str) -> Result<String, String> {
 }
 
 /// The first word, and the rest without the space between.
-pub(super) fn split(text: &str) -> (&str, &str) {
+pub(crate) fn split(text: &str) -> (&str, &str) {
     text.split_once(' ').map_or((text, ""), |(first, rest)| (first, rest.trim_start()))
 }
 

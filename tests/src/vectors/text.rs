@@ -8,7 +8,7 @@
 //! ```
 
 /// The bytes of one line, and whether a line end follows.
-pub(super) fn unescape(text: &str) -> Result<(Vec<u8>, bool), String> {
+pub(crate) fn unescape(text: &str) -> Result<(Vec<u8>, bool), String> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('\\') {
@@ -23,7 +23,7 @@ pub(super) fn unescape(text: &str) -> Result<(Vec<u8>, bool), String> {
 }
 
 /// The bytes of a value, which has no line end to leave out.
-pub(super) fn value(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn value(text: &str) -> Result<Vec<u8>, String> {
     match unescape(text)? {
         (bytes, true) => Ok(bytes),
         _ => Err("a value can't end in a backslash".into()),
@@ -31,7 +31,7 @@ pub(super) fn value(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// The bytes of a line, with its CR LF unless it is said that there is none.
-pub(super) fn line(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn line(text: &str) -> Result<Vec<u8>, String> {
     let (mut bytes, ends) = unescape(text)?;
     if ends {
         bytes.extend_from_slice(b"\r\n");
@@ -74,7 +74,7 @@ fn repetition<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Result<&'a str, String>
 }
 
 /// Bytes as lines that could stand in a dialogue, so that two of them can be compared by eye.
-pub(super) fn show(bytes: &[u8]) -> Vec<String> {
+pub(crate) fn show(bytes: &[u8]) -> Vec<String> {
     bytes.split_inclusive(|&byte| byte == b'\n').map(show_line).collect()
 }
 
