@@ -11,9 +11,7 @@ mod telling {
     use okuru_core::client::{Outcome, Trace};
     use tracing::{Level, debug, enabled, trace};
 
-    use crate::server_info::ServerInfo;
-    #[cfg(feature = "rustls")]
-    use crate::server_info::TlsSession;
+    use crate::server_info::{ServerInfo, TlsSession};
 
     /// Whether anybody wants to know the dialogue.
     pub(crate) fn wants_dialogue() -> bool {
@@ -24,7 +22,6 @@ mod telling {
         debug!(address = info.address, "connected");
     }
 
-    #[cfg(feature = "rustls")]
     pub(crate) fn tls(session: &TlsSession) {
         debug!(
             version = session.version,
@@ -72,9 +69,7 @@ mod silent {
     use okuru_core::Error;
     use okuru_core::client::{Outcome, Trace};
 
-    use crate::server_info::ServerInfo;
-    #[cfg(feature = "rustls")]
-    use crate::server_info::TlsSession;
+    use crate::server_info::{ServerInfo, TlsSession};
 
     pub(crate) fn wants_dialogue() -> bool {
         false
@@ -82,7 +77,6 @@ mod silent {
 
     pub(crate) fn connected(_: &ServerInfo) {}
 
-    #[cfg(feature = "rustls")]
     pub(crate) fn tls(_: &TlsSession) {}
 
     pub(crate) fn ready(_: &ServerInfo) {}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+#[cfg(feature = "rustls")]
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

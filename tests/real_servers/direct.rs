@@ -9,6 +9,7 @@ use okuru::mailer::{
     Backoff, DirectOptions, Event, Mailer, MailerOptions, Progress, Resolver, Retry, RouteConfig, Verdict, Way,
 };
 use okuru::{ErrorCode, State};
+use okuru_core::syntax::Domain;
 use tokio::runtime;
 
 use crate::harness::{Books, Letter, Manner, Servers, Sink};
@@ -156,7 +157,7 @@ fn an_answer_that_needs_tcp_and_servers_behind_aliases() {
         let named = route("named.test").await;
         let Verdict::Hosts(hosts) = &named.verdict else { panic!("{named:?}") };
         assert_eq!(hosts[0].name.as_str(), "other.two.test");
-        assert_eq!(hosts[0].canonical_name.as_ref().map(|name| name.as_str()), Some("mx.two.test"));
+        assert_eq!(hosts[0].canonical_name.as_ref().map(Domain::as_str), Some("mx.two.test"));
         assert_eq!(hosts[0].addresses, ["127.0.0.3".parse::<std::net::IpAddr>().expect("an address")]);
         assert!(!named.authenticated);
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 use okuru::mailer::{Backoff, Event, Mailer, MailerOptions, PopLogin, Relay, Retry};
 use okuru::{ErrorCode, Message, Outcome, State, Summary};
 use okuru_core::pop3;

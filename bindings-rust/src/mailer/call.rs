@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use okuru_core::Error;
-use okuru_core::client::{MessageId, State};
+use okuru_core::client::{MessageId, Outcome, Progress, Recipient, RecipientOutcome, State};
+use okuru_core::{Error, ErrorCode};
 use tokio::sync::mpsc;
 
 use crate::message::Message;
-use okuru_core::client::Outcome;
 
 /// Keeps books of what is under way, so that whoever is stopped at any moment, even by a loss of power, can tell afterwards
 /// what was accepted, what was not sent, and of what nobody knows. For
@@ -69,4 +68,23 @@ impl Call {
     pub(super) fn is_over(&self) -> bool {
         self.outcomes.is_closed()
     }
+}
+
+/// The outcome of a message that the core was not given.
+pub(super) fn failed(message: &Message, state: State, error: &Error) -> Outcome {
+    let ended = |_: &Recipient| RecipientOutcome::new(state, None, Some(error.clone()));
+    Outcome {
+        message: MessageId(0),
+        recipients: message.envelope.recipients.iter().map(ended).collect(),
+        envelope: Arc::clone(&message.envelope),
+        reply: None,
+        error: Some(error.clone()),
+        progress: Progress::Queued,
+        round_trips: 0,
+    }
+}
+
+/// What a message comes to that is handed to a mailer which has been stopped.
+pub(super) fn stopped(message: &Message) -> Outcome {
+    failed(message, State::Deferred, &Error::new(ErrorCode::Cancelled, "the mailer has been stopped"))
 }

@@ -1,13 +1,13 @@
 //! The task behind a mailer: it owns the core's machine and every connection, and does what the machine says.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use okuru_core::client::{MessageId, Outcome, Recipient, RecipientOutcome, State};
+use okuru_core::client::{Outcome, State};
 use okuru_core::delivery::dispatcher::{Event as Progress, Metrics};
 use okuru_core::delivery::mailer::{
     self as core, Config, ConnectionId, Endpoint, Event, LookUpId, Opened as Known, Output,
@@ -19,12 +19,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::call::{Attempt, Call, Journal, Submission, Unreadable};
+use super::call::{Call, Submission, Unreadable, failed, stopped};
 use super::letter::{Letter, Supply};
 use super::link::{Feed, Letters, Link};
 use super::options::Observer;
 #[cfg(feature = "dns")]
 use super::resolver::Resolver;
+use super::rounds::{Begun, Round, rounds};
 use super::side::Sides;
 use super::woken::Woken;
 use crate::alarm::Alarm;
@@ -54,7 +55,7 @@ pub(super) struct Driver {
     has_begun: bool,
     letters: Letters,
     /// Attempts whose content has been gathered, and that no journal knows yet.
-    begun: Vec<(ConnectionId, MessageId, Arc<[u32]>)>,
+    begun: Vec<Begun>,
     /// Outcomes that have not been told.
     ended: Vec<(Arc<Call>, Outcome)>,
     orders: mpsc::UnboundedReceiver<Order>,
@@ -86,7 +87,7 @@ pub(super) struct Ends {
 
 /// What a task has brought.
 enum Done {
-    Opened(ConnectionId, Result<(Stream, Opened), Error>),
+    Opened(ConnectionId, Box<Result<(Stream, Opened), Error>>),
     Token(ConnectionId, Result<Secret, Error>),
     #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "nobody is asked then"))]
     Answered(LookUpId, Answer),
@@ -266,7 +267,7 @@ impl Driver {
         match done {
             Done::Opened(connection, result) => {
                 if self.opening.remove(&connection).is_some() {
-                    self.opened(connection, result, now);
+                    self.opened(connection, *result, now);
                 }
             }
             Done::Token(connection, Ok(token)) => self.machine.token(now, connection, token),
@@ -421,7 +422,7 @@ impl Driver {
 
     fn open(&mut self, connection: ConnectionId, server: &str, endpoint: Arc<Endpoint>) {
         let side = Arc::clone(self.sides.of(server));
-        let task = self.tasks.spawn(async move { Done::Opened(connection, side.open(&endpoint).await) });
+        let task = self.tasks.spawn(async move { Done::Opened(connection, Box::new(side.open(&endpoint).await)) });
         self.opening.insert(connection, task);
         self.has_begun = true;
     }
@@ -464,7 +465,7 @@ impl Driver {
             task.abort();
         }
         let count = self.begun.len();
-        self.begun.retain(|(on, ..)| *on != connection);
+        self.begun.retain(|begun| begun.connection != connection);
         let is_unknown_to_journal = self.begun.len() < count;
         if let Some(mut link) = self.links.remove(&connection)
             && !(link.is_blocked || is_unknown_to_journal)
@@ -547,23 +548,7 @@ impl Driver {
 
     /// Tells the journals what is about to be sent.
     fn journal(&mut self, now: Duration) {
-        if self.begun.is_empty() {
-            return;
-        }
-        let mut by_call: Vec<(Arc<dyn Journal>, u64, Vec<Attempt>, HashSet<ConnectionId>)> = Vec::new();
-        for (connection, message, recipients) in std::mem::take(&mut self.begun) {
-            let Some(letter) = self.letters.get(&message) else { continue };
-            let Some(journal) = &letter.call.journal else { continue };
-            let attempt = Attempt { message: letter.index, recipients };
-            match by_call.iter_mut().find(|(_, call, ..)| *call == letter.call.id) {
-                Some((_, _, attempts, connections)) => {
-                    attempts.push(attempt);
-                    connections.insert(connection);
-                }
-                None => by_call.push((Arc::clone(journal), letter.call.id, vec![attempt], [connection].into())),
-            }
-        }
-        for (journal, _, attempts, connections) in by_call {
+        for Round { journal, attempts, connections } in rounds(&mut self.begun, &self.letters) {
             let Err(error) = journal.sending(&attempts) else { continue };
             for connection in connections {
                 if let Some(link) = self.links.get_mut(&connection) {
@@ -590,7 +575,7 @@ impl Driver {
             Event::Sending { connection, message, recipients } => {
                 let has_journal = |letter: &Letter| letter.call.journal.is_some();
                 if self.letters.get(&message).is_some_and(has_journal) {
-                    self.begun.push((connection, message, recipients));
+                    self.begun.push(Begun { connection, message, recipients });
                 }
             }
             Event::Progress(Progress::Tried(tried)) => {
@@ -613,6 +598,7 @@ impl Driver {
 }
 
 /// Bytes from the network: those that were read last, or others.
+#[derive(Clone, Copy)]
 enum Bytes<'a> {
     Read(usize),
     Others(&'a [u8]),
@@ -624,25 +610,6 @@ fn due(all: &mut Vec<ConnectionId>, connection: ConnectionId, link: &mut Link) {
         link.is_due = true;
         all.push(connection);
     }
-}
-
-/// The outcome of a message that the core was not given.
-pub(super) fn failed(message: &crate::Message, state: State, error: &Error) -> Outcome {
-    let ended = |_: &Recipient| RecipientOutcome::new(state, None, Some(error.clone()));
-    Outcome {
-        message: MessageId(0),
-        recipients: message.envelope.recipients.iter().map(ended).collect(),
-        envelope: Arc::clone(&message.envelope),
-        reply: None,
-        error: Some(error.clone()),
-        progress: client::Progress::Queued,
-        round_trips: 0,
-    }
-}
-
-/// What a message comes to that is handed to a mailer which has been stopped.
-pub(super) fn stopped(message: &crate::Message) -> Outcome {
-    failed(message, State::Deferred, &Error::new(ErrorCode::Cancelled, "the mailer has been stopped"))
 }
 
 fn failed_answer() -> Answer {

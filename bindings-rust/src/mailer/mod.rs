@@ -36,6 +36,7 @@ mod link;
 mod options;
 #[cfg(feature = "dns")]
 mod resolver;
+mod rounds;
 mod send_many;
 mod side;
 mod woken;
@@ -150,7 +151,7 @@ impl Mailer {
         let envelope = Arc::clone(message.envelope());
         let mut outcomes = pin!(self.send_many(Once(Some(message))));
         let outcome = poll_fn(|context| outcomes.as_mut().poll_next(context)).await;
-        outcome.unwrap_or_else(|| driver::stopped(&Message::with_envelope(envelope, "")))
+        outcome.unwrap_or_else(|| call::stopped(&Message::with_envelope(envelope, "")))
     }
 
     /// Sends messages as they come from `messages`, and gives their outcomes as they come, in no order:

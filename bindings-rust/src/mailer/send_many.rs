@@ -12,8 +12,8 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinHandle;
 
-use super::call::{Call, Journal, Submission, Unreadable};
-use super::driver::{Order, stopped};
+use super::call::{Call, Journal, Submission, Unreadable, stopped};
+use super::driver::Order;
 use crate::message::Message;
 use crate::session::unreadable;
 

@@ -26,11 +26,14 @@ pub(crate) struct Sink {
     _running: Running,
 }
 
+/// The recipients of a message, and its content.
+type Taken = (Vec<String>, Vec<u8>);
+
 #[derive(Clone)]
 struct Desk {
     manner: Manner,
     known: Arc<Mutex<HashSet<String>>>,
-    taken: Arc<Mutex<Vec<(Vec<String>, Vec<u8>)>>>,
+    taken: Arc<Mutex<Vec<Taken>>>,
 }
 
 impl Sink {
@@ -46,7 +49,7 @@ impl Sink {
     }
 
     /// The recipients and the content of each message that was taken.
-    pub(crate) fn taken(&self) -> Vec<(Vec<String>, Vec<u8>)> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         self.desk.taken.lock().expect("nobody panics while holding it").clone()
     }
 }

@@ -206,7 +206,7 @@ impl Dispatcher {
     }
 
     /// Begins nothing any more. When what is in flight has ended, the sessions are closed and [`Output::Done`] follows; the
-    /// messages that are left are in the [`snapshot`](Self::snapshot).
+    /// messages that are left are deferred.
     pub fn stop(&mut self) {
         self.phase = Phase::Stopping;
         self.close_what_is_idle();
