@@ -65,7 +65,9 @@ fn what_is_deferred_is_tried_again_and_a_rate_is_kept() {
     let run = send(&["--server", sink.url(), "--rate", "4/s", "--retry-for", "20s"], &letters(folder.path(), 4));
     assert_eq!((run.status, run.stdout.as_str()), (0, "4 messages: 4 accepted\n"), "{run:?}");
     assert!(begun.elapsed() >= Duration::from_millis(750));
-    assert_eq!((0..4).map(|_| sink.message()).count(), 4);
+    for _ in 0..4 {
+        sink.message();
+    }
 }
 
 #[test]
