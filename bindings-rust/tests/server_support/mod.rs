@@ -1,4 +1,5 @@
 //! A server on loopback that keeps what it takes, and the certificate that it shows.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
