@@ -399,6 +399,21 @@ fn content_that_goes_out_as_it_is_is_announced_too() {
 }
 
 #[test]
+fn what_has_not_had_its_turn_is_deferred_when_all_is_stopped() {
+    let mut world = World::new(Config::relay(server("relay.example"), 1), [("relay.example:25", Host::default())]);
+    for _ in 0..5 {
+        world.submit(&["<bob@example.org>"]);
+    }
+    world.drain();
+    world.mailer.stop();
+    world.run();
+    assert!(world.is_done);
+    let deferred = world.outcomes.iter().filter(|outcome| outcome.summary() == Summary::Deferred).count();
+    assert_eq!((world.outcomes.len(), world.hosts["relay.example:25"].taken.len()), (5, 5 - deferred));
+    assert!(deferred > 0);
+}
+
+#[test]
 fn a_cancelled_message_ends_and_the_others_go_on() {
     let mut world = World::new(Config::relay(server("relay.example"), 1), [("relay.example:25", Host::default())]);
     let messages: Vec<_> = (0..3).map(|_| world.submit(&["<bob@example.org>"])).collect();
