@@ -124,8 +124,12 @@ pub(super) fn encode(config: &Config, offer: &Offer, tls: Option<&TlsInfo>, auth
     let may_authenticate = !authenticated && !names.is_empty() && (tls.is_some() || config.tls != Tls::Required);
     add(may_authenticate, &format!("AUTH {}", names.join(" ")));
     add(offer.requiretls, "REQUIRETLS");
-    let domains = bounds.recipient_domains.map_or_else(Default::default, |most| format!(" RCPTDOMAINMAX={most}"));
-    add(offer.limits, &format!("LIMITS MAILMAX={} RCPTMAX={}{domains}", bounds.messages, bounds.recipients));
+    // RFC 9422 §4 has six digits for each.
+    let limit = |most: u32| most.min(999_999);
+    let domains = bounds.recipient_domains.map(limit);
+    let domains = domains.map_or_else(Default::default, |most| format!(" RCPTDOMAINMAX={most}"));
+    let (mails, recipients) = (limit(bounds.messages), limit(bounds.recipients));
+    add(offer.limits, &format!("LIMITS MAILMAX={mails} RCPTMAX={recipients}{domains}"));
     let mut reply: Vec<u8> = Vec::new();
     let mut line = config.name.as_str();
     for next in keywords.iter().map(|keyword: &alloc::string::String| keyword.as_str()).map(Some).chain([None]) {
