@@ -56,9 +56,9 @@ Examples:
   okuru send --direct --connections 50 --rate 100/s --retry-for 4h *.eml
   okuru send --direct-then-relay smtp://me@mail.example.com --resume state *.eml
 
-What --resume says of a message: what was accepted or rejected before is not sent
-again; what was on its way when the program ended is unknown, told so once, and
-not sent again; all else is sent. The files must not change in the meantime.
+With --resume, what was accepted or rejected before is not sent again; what was
+on its way when the program ended is unknown, told so once, and not sent again;
+all else is sent. The files must not change in the meantime.
 
 Each line of --json has these keys; one without a value is null:
   message      the number of the message, from 0
