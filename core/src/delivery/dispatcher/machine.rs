@@ -205,8 +205,8 @@ impl Dispatcher {
         }
     }
 
-    /// Begins nothing any more. When what is in flight has ended, the sessions are closed, the messages that are left end as
-    /// deferred, and [`Output::Done`] follows.
+    /// Begins nothing any more. When what is in flight has ended, the sessions are closed and [`Output::Done`] follows. The
+    /// messages that are left are in a [`snapshot`](Self::snapshot), or end by [`defer_the_rest`](Self::defer_the_rest).
     pub fn stop(&mut self) {
         self.phase = Phase::Stopping;
         self.close_what_is_idle();
@@ -229,15 +229,19 @@ impl Dispatcher {
             Phase::Finishing => self.messages.is_empty(),
             Phase::Stopping => true,
         };
-        if !is_over || !self.sessions.is_empty() {
-            return Output::Wait { deadline: self.alarms.first() };
+        if is_over && self.sessions.is_empty() {
+            return Output::Done;
         }
+        Output::Wait { deadline: self.alarms.first() }
+    }
+
+    /// After [`stop`](Self::stop), and [`Output::Done`]: the messages that are left end as deferred, since nobody will go on.
+    pub fn defer_the_rest(&mut self, now: Duration) {
         let left: Vec<_> = self.deliveries.iter().map(|(key, _)| key).collect();
         for key in left {
             let error = Error::new(ErrorCode::Cancelled, "sending was stopped before the message had its turn");
             self.give_up(now, key, State::Deferred, None, error);
         }
-        self.outputs.pop_front().unwrap_or(Output::Done)
     }
 
     /// How things stand.

@@ -284,7 +284,8 @@ impl Mailer {
             }
             match self.dispatcher.poll(now) {
                 dispatcher::Output::Wait { deadline } => return self.wait(now, deadline),
-                dispatcher::Output::Done => return Output::Done,
+                dispatcher::Output::Done if self.messages.is_empty() => return Output::Done,
+                dispatcher::Output::Done => self.dispatcher.defer_the_rest(now),
                 output => self.dispatch(now, output),
             }
         }
