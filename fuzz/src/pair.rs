@@ -5,11 +5,12 @@ use std::time::Duration;
 use arbitrary::Unstructured;
 use okuru_core::client::{self, Authentication, BodyDeclaration, Chunking, InFlight, Pipelining, Timeouts};
 use okuru_core::sasl::{Credentials, Mechanism};
-use okuru_core::server::{self, Asks, Bounds, Offer};
+use okuru_core::server::{self, Asks, Bounds};
 use okuru_core::syntax::Newlines;
 use okuru_tests::joined::{self, End, Letter, Scenario, USER, Verdict};
 
 use crate::bytes::{blob, byte, flag, pick, short};
+use crate::receiver::offer;
 
 /// A scenario. What the client says became of a message has to fit what the server has.
 pub fn run(data: &[u8]) {
@@ -97,20 +98,7 @@ fn server_config(from: &mut Unstructured<'_>, is_lmtp: bool, tls: u8, authentica
     } else {
         config.relay.local = vec!["x.example".parse().expect("it is a domain")];
     }
-    let bits = !short(from);
-    let bit = |place: u16| bits & (1 << place) != 0;
-    config.offer = Offer {
-        pipelining: bit(0),
-        chunking: bit(1),
-        binarymime: bit(2),
-        eight_bit_mime: bit(3),
-        smtputf8: bit(4),
-        size: bit(5),
-        dsn: bit(6),
-        enhanced_status_codes: bit(7),
-        requiretls: bit(8),
-        limits: bit(9),
-    };
+    config.offer = offer(from);
     config.asks = pick(from, &[Asks::everywhere(), Asks::nowhere(), Asks::default()]);
     config.bounds = pick(
         from,

@@ -141,22 +141,14 @@ fn offer(text: &str) -> Result<Offer, String> {
         return Ok(offer);
     }
     for name in text.split(',') {
-        let offered = match name.trim().to_ascii_uppercase().as_str() {
-            "PIPELINING" => &mut offer.pipelining,
-            "CHUNKING" => &mut offer.chunking,
-            "BINARYMIME" => &mut offer.binarymime,
-            "8BITMIME" => &mut offer.eight_bit_mime,
-            "SMTPUTF8" => &mut offer.smtputf8,
-            "SIZE" => &mut offer.size,
-            "DSN" => &mut offer.dsn,
-            "ENHANCEDSTATUSCODES" => &mut offer.enhanced_status_codes,
-            "REQUIRETLS" => &mut offer.requiretls,
-            "LIMITS" => &mut offer.limits,
-            "STARTTLS" => return Err("STARTTLS is offered by --tls starttls".to_owned()),
-            "AUTH" => return Err("AUTH is offered by --user".to_owned()),
-            _ => return Err(format!("{name:?} is no extension that can be offered")),
-        };
-        *offered = true;
+        let name = name.trim();
+        if !offer.add(name) {
+            return Err(match name.to_ascii_uppercase().as_str() {
+                "STARTTLS" => "STARTTLS is offered by --tls starttls".to_owned(),
+                "AUTH" => "AUTH is offered by --user".to_owned(),
+                _ => format!("{name:?} is no extension that can be offered"),
+            });
+        }
     }
     if offer.binarymime && !offer.chunking {
         return Err("BINARYMIME needs CHUNKING".to_owned());

@@ -53,9 +53,6 @@ pub(crate) fn run(arguments: &SinkArguments) -> Result<Exit, Failure> {
     runtime.block_on(serve(arguments, config, desk, &certificates))
 }
 
-/// How many messages a session may have: the most that LIMITS can say (RFC 9422 §4, six digits).
-const MOST_MESSAGES: u32 = 999_999;
-
 /// How long sessions have to come to their end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -259,7 +256,7 @@ fn config(arguments: &SinkArguments, accounts: &Accounts) -> Result<Config, Fail
         message: arguments.size,
         recipients: arguments.recipients,
         // What is developed makes mistakes, and load tests send a lot.
-        messages: MOST_MESSAGES,
+        messages: u32::MAX,
         bad_commands: 100,
         ..Bounds::default()
     };

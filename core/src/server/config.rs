@@ -135,6 +135,25 @@ impl Offer {
             limits: false,
         }
     }
+
+    /// Offers the extension with this EHLO keyword, in either case, too. Says whether it is one of these.
+    pub fn add(&mut self, keyword: &str) -> bool {
+        let offered = match keyword.to_ascii_uppercase().as_str() {
+            "PIPELINING" => &mut self.pipelining,
+            "CHUNKING" => &mut self.chunking,
+            "BINARYMIME" => &mut self.binarymime,
+            "8BITMIME" => &mut self.eight_bit_mime,
+            "SMTPUTF8" => &mut self.smtputf8,
+            "SIZE" => &mut self.size,
+            "DSN" => &mut self.dsn,
+            "ENHANCEDSTATUSCODES" => &mut self.enhanced_status_codes,
+            "REQUIRETLS" => &mut self.requiretls,
+            "LIMITS" => &mut self.limits,
+            _ => return false,
+        };
+        *offered = true;
+        true
+    }
 }
 
 /// At which steps the host is asked. Credentials and the finished message are always asked about; where it is not asked, the

@@ -9,6 +9,8 @@ mod script;
 
 use arbitrary::Unstructured;
 
+pub(crate) use script::offer;
+
 /// A script. With `FUZZ_SHOW` set, everything that happens is printed.
 pub fn run(data: &[u8]) {
     // What a client says in the clear may come back to it.

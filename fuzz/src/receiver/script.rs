@@ -18,20 +18,7 @@ pub(super) fn config(from: &mut Unstructured<'_>) -> Config {
     config.protocol = pick(from, &[Protocol::Smtp, Protocol::Lmtp]);
     config.role = pick(from, &[Role::Mx, Role::Submission]);
     config.tls = pick(from, &[Tls::None, Tls::Offered, Tls::Required, Tls::Implicit]);
-    let bits = !short(from);
-    let bit = |place: u16| bits & (1 << place) != 0;
-    config.offer = Offer {
-        pipelining: bit(0),
-        chunking: bit(1),
-        binarymime: bit(2),
-        eight_bit_mime: bit(3),
-        smtputf8: bit(4),
-        size: bit(5),
-        dsn: bit(6),
-        enhanced_status_codes: bit(7),
-        requiretls: bit(8),
-        limits: bit(9),
-    };
+    config.offer = offer(from);
     let bits = byte(from);
     let bit = |place: u8| bits & (1 << place) != 0;
     config.asks = Asks {
@@ -62,6 +49,24 @@ pub(super) fn config(from: &mut Unstructured<'_>) -> Config {
     config.relay.dangerously_for_anyone = byte(from) % 8 == 7;
     config.trace = flag(from);
     config
+}
+
+/// Reads what is offered: a bit for each that is not.
+pub(crate) fn offer(from: &mut Unstructured<'_>) -> Offer {
+    let bits = !short(from);
+    let bit = |place: u16| bits & (1 << place) != 0;
+    Offer {
+        pipelining: bit(0),
+        chunking: bit(1),
+        binarymime: bit(2),
+        eight_bit_mime: bit(3),
+        smtputf8: bit(4),
+        size: bit(5),
+        dsn: bit(6),
+        enhanced_status_codes: bit(7),
+        requiretls: bit(8),
+        limits: bit(9),
+    }
 }
 
 const TIGHT: Bounds = Bounds {

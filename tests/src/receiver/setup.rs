@@ -99,24 +99,12 @@ fn authentication(config: &mut Config) -> &mut Authentication {
 fn offer(names: &str) -> Result<Offer, String> {
     let mut offer = Offer::nothing();
     for name in names.split_whitespace() {
-        *match name {
-            "all" => {
-                offer = Offer::everything();
-                continue;
-            }
-            "nothing" => continue,
-            "PIPELINING" => &mut offer.pipelining,
-            "CHUNKING" => &mut offer.chunking,
-            "BINARYMIME" => &mut offer.binarymime,
-            "8BITMIME" => &mut offer.eight_bit_mime,
-            "SMTPUTF8" => &mut offer.smtputf8,
-            "SIZE" => &mut offer.size,
-            "DSN" => &mut offer.dsn,
-            "ENHANCEDSTATUSCODES" => &mut offer.enhanced_status_codes,
-            "REQUIRETLS" => &mut offer.requiretls,
-            "LIMITS" => &mut offer.limits,
+        match name {
+            "all" => offer = Offer::everything(),
+            "nothing" => {}
+            keyword if offer.add(keyword) => {}
             _ => return Err(format!("nothing that can be offered: {name}")),
-        } = true;
+        }
     }
     Ok(offer)
 }
