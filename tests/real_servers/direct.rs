@@ -14,7 +14,7 @@ use tokio::runtime;
 
 use crate::harness::{Books, Letter, Manner, Servers, Sink};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -38,7 +38,7 @@ fn direct(servers: &Servers) -> DirectOptions {
 fn impatient(options: MailerOptions) -> MailerOptions {
     let soon = Backoff { first: Duration::from_millis(400), most: Duration::from_millis(400), jitter: 0 };
     options
-        .retry(Retry { backoff: soon, within: Duration::from_secs(3), ..Retry::default() })
+        .retry(Retry { backoff: soon, within: Duration::from_secs(12), ..Retry::default() })
         .limits(|limits| limits.host.rest = soon)
 }
 

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::alarms::Alarm;
 use super::books::{Delivery, Held};
-use super::host::Host;
+use super::host::{Health, Host};
 use super::machine::Dispatcher;
 use super::output::Event;
 use super::parcel::Destination;
@@ -130,6 +130,22 @@ impl Dispatcher {
             });
         }
         down
+    }
+
+    /// What was wrong last with a destination that has not worked since. It may be about to be tried again.
+    pub(super) fn why_not_yet(&self, key: Key<Place>) -> Option<Arc<Failure>> {
+        let place = self.places.get(key)?;
+        if place.aims.is_empty() {
+            let error = match &place.routing {
+                Routing::Failed { unrouted, .. } => unrouted.error.clone(),
+                Routing::Asked { failed } => failed.clone()?,
+                Routing::Known { .. } => return None,
+            };
+            return Some(Arc::new(Failure { error, reply: None }));
+        }
+        let hosts = place.aims.iter().filter_map(|aim| self.hosts.get(aim.host));
+        let failures = hosts.filter(|host| host.health != Health::Good).filter_map(|host| host.failure.as_ref());
+        failures.max_by_key(|(_, number)| *number).map(|(failure, _)| Arc::clone(failure))
     }
 
     pub(super) fn fallback(&self, key: Key<Place>) -> Option<Arc<Destination>> {
