@@ -19,6 +19,7 @@ use super::slab::Key;
 use super::turns::Next;
 use super::waiters::Resource;
 use crate::client::{Failure, State};
+use crate::error::ErrorCode;
 use crate::syntax::Severity;
 
 /// Why no host of a destination can be used.
@@ -121,7 +122,7 @@ impl Dispatcher {
             }
             let host = self.hosts.get(aim.host).filter(|host| host.is_resting())?;
             let (failure, number) = host.failure.clone()?;
-            let is_final = failure.reply.as_ref().is_some_and(|reply| reply.severity() == Severity::Permanent);
+            let is_final = is_final(&failure);
             let hosts = alloc::vec![aim.host];
             let this = Down { failure, is_final, newest: number, oldest: number, hosts, until: None };
             down = Some(match down {
@@ -167,6 +168,15 @@ impl Dispatcher {
             self.tell(event);
         }
         self.deliver(message, recipients.into(), to, 0, true);
+    }
+}
+
+/// Whether it will not work later either. A password that a POP3 server refuses is said by no reply of SMTP; to try it again
+/// and again would lock the account.
+fn is_final(failure: &Failure) -> bool {
+    match &failure.reply {
+        Some(reply) => reply.severity() == Severity::Permanent,
+        None => failure.error.code() == ErrorCode::AuthRefused,
     }
 }
 
