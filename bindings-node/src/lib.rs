@@ -15,10 +15,10 @@ impl Engine {
         okuru_engine::Engine::mailer(&options, seed).map(Self).map_err(|error| thrown(&error))
     }
 
-    /// One connection. `nonce` are 24 random octets.
+    /// One connection.
     #[napi(factory)]
-    pub fn connection(options: Uint8ArraySlice, nonce: Uint8ArraySlice) -> napi::Result<Self> {
-        okuru_engine::Engine::connection(&options, &nonce).map(Self).map_err(|error| thrown(&error))
+    pub fn connection(options: Uint8ArraySlice) -> napi::Result<Self> {
+        okuru_engine::Engine::connection(&options).map(Self).map_err(|error| thrown(&error))
     }
 
     /// Takes records, and gives those of all that is to be done. `now` is in milliseconds.
@@ -32,6 +32,12 @@ impl Engine {
     pub fn content(&mut self, now: f64, connection: f64, message: f64, bytes: Uint8ArraySlice) -> f64 {
         self.0.content(now, connection, message, &bytes)
     }
+}
+
+/// What the header of a content says: the sender, the recipients, and which ranges are not to go out.
+#[napi]
+pub fn header(head: Uint8ArraySlice, wants_sender: bool, wants_recipients: bool) -> napi::Result<Uint8Array> {
+    okuru_engine::header(&head, wants_sender, wants_recipients).map(Uint8Array::from).map_err(|error| thrown(&error))
 }
 
 /// Every code of the catalogue of errors with what a user can do, a line each, with a tab between them.

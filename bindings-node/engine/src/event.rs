@@ -3,6 +3,8 @@
 //! A value begins with an octet: 0 text, 1 number, 2 flag, 3 reply, 4 error, 5 sized texts, 6 sized numbers, 7 time: milliseconds
 //! or none.
 
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use okuru_core::client::{Closed, Event as OnConnection, Trace};
 use okuru_core::delivery::dispatcher::Event as Progress;
 use okuru_core::delivery::mailer::{ConnectionId, Event};
@@ -102,7 +104,7 @@ fn on_connection(event: &OnConnection, out: &mut Writer) {
             out.text("capabilities");
             text("name", capabilities.server_name(), out);
             let lines = capabilities.keywords().map(|keyword| {
-                let words: Vec<&str> = std::iter::once(keyword.name()).chain(keyword.parameters()).collect();
+                let words: Vec<&str> = core::iter::once(keyword.name()).chain(keyword.parameters()).collect();
                 words.join(" ")
             });
             texts("keywords", lines, out);
@@ -197,7 +199,7 @@ fn numbers(name: &str, values: impl Iterator<Item = u32>, out: &mut Writer) {
     out.sized(|out| values.for_each(|value| out.whole(value.into())));
 }
 
-fn time(name: &str, value: Option<std::time::Duration>, out: &mut Writer) {
+fn time(name: &str, value: Option<core::time::Duration>, out: &mut Writer) {
     field(name, 7, out);
     out.time(value);
 }

@@ -25,11 +25,14 @@
 //! Records of the DNS begin with an octet: 0 no data, 1 no such name, 2 failed, 3 exchanges (a list of a count, the preference,
 //! and a text), 4 addresses (a list of texts), 5 an alias (text).
 
-use std::time::Duration;
+use alloc::borrow::ToOwned as _;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use okuru_core::client::{MessageId, Query, TlsInfo};
 use okuru_core::delivery::mailer::{LookUpId, Opened};
 use okuru_core::delivery::route::{Answer, Exchange, Records};
+use okuru_core::options::MessageOptions;
 use okuru_core::sasl::{ChannelBinding, ChannelBindingKind};
 use okuru_core::{Error, ErrorCode};
 
@@ -39,14 +42,20 @@ use crate::output;
 use crate::packing::{Reader, Writer, broken};
 
 /// Hands every record to the machine. What is told of messages that were refused goes to `out`.
-pub(crate) fn take(machine: &mut dyn Machine, now: Duration, input: &mut Reader<'_>, out: &mut Writer) -> Result<(), Error> {
+pub(crate) fn take(
+    machine: &mut dyn Machine,
+    now: Duration,
+    usual: &MessageOptions,
+    input: &mut Reader<'_>,
+    out: &mut Writer,
+) -> Result<(), Error> {
     let mut submitted = 0;
     while !input.is_at_end() {
         match input.octet()? {
             1 => {
                 let parcel = Parcel::read(input)?;
-                let result = parcel.message().and_then(|message| machine.submit(now, message, parcel.content()));
-                if let Err(error) = result {
+                let message = parcel.message(now, usual);
+                if let Err(error) = message.and_then(|(message, content)| machine.submit(now, message, content)) {
                     output::refused(submitted, &error, out);
                 }
                 submitted += 1;
@@ -98,9 +107,7 @@ pub(crate) fn take(machine: &mut dyn Machine, now: Duration, input: &mut Reader<
             15 => machine.stop(),
             16 => machine.deadline_passed(now),
             17 => machine.observe(input.flag()?),
-            18 => {
-                machine.command(query(input)?)?;
-            }
+            18 => machine.command(query(input)?)?,
             _ => return Err(broken("there is no such record")),
         }
     }

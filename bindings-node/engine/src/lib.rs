@@ -6,7 +6,10 @@
 //! gets; each begins with an octet that says which it is.
 //!
 //! [`Engine::step`] takes whatever has come and gives all that is to be done: one crossing for each time that the host waits.
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod connection;
 mod event;
@@ -19,36 +22,52 @@ mod outcome;
 mod output;
 mod packing;
 
-use okuru_core::ErrorCode;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
 pub use okuru_core::Error;
+use okuru_core::ErrorCode;
+use okuru_core::options::MessageOptions;
 
 use crate::machine::Machine;
+use crate::options::ForHost;
 use crate::packing::{Reader, Writer, moment};
 
 /// A machine of the core, driven by packed records.
-#[derive(Debug)]
-pub struct Engine(Box<dyn Machine>);
+// Not `Debug`: what would write all of it down is a tenth of the whole module.
+pub struct Engine {
+    machine: Box<dyn Machine + Send + Sync>,
+    /// What all messages have in common.
+    usual: MessageOptions,
+    /// What the host is still to be told.
+    for_host: Option<ForHost>,
+}
 
 impl Engine {
-    /// A mailer, as the packed `options` say: a table. `seed` is random.
+    /// A mailer, as the packed options say. `seed` is random.
     ///
     /// # Errors
     ///
-    /// As [`options::mailer`].
+    /// As [`MailerOptions`](okuru_core::options::MailerOptions) has them.
     pub fn mailer(options: &[u8], seed: f64) -> Result<Self, Error> {
-        let config = options::mailer(&mut Reader::new(options))?;
-        Ok(Self(Box::new(mailer::Mailer::new(config, seed.to_bits()))))
+        let settings = options::mailer(&mut Reader::new(options))?;
+        let for_host = ForHost { connect_timeout: settings.connect_timeout, source_address: settings.source_address };
+        let machine = Box::new(mailer::Mailer::new(settings.mailer, seed.to_bits()));
+        Ok(Self { machine, usual: settings.message, for_host: Some(for_host) })
     }
 
-    /// One connection, over whatever the host has opened. It is connection 0 in all records. `nonce` are 24 random octets, used
-    /// once.
+    /// One connection, to a single server. It is connection 0 in all records.
     ///
     /// # Errors
     ///
     /// As [`mailer`](Self::mailer).
-    pub fn connection(options: &[u8], nonce: &[u8]) -> Result<Self, Error> {
-        let config = options::connection(&mut Reader::new(options), nonce)?;
-        Ok(Self(Box::new(connection::Connection::new(config))))
+    pub fn connection(options: &[u8]) -> Result<Self, Error> {
+        let (settings, config, endpoint) = options::connection(&mut Reader::new(options))?;
+        let for_host = ForHost { connect_timeout: settings.connect_timeout, source_address: settings.source_address };
+        let machine = Box::new(connection::Connection::new(config, endpoint));
+        Ok(Self { machine, usual: settings.message, for_host: Some(for_host) })
     }
 
     /// Takes the records of `input`, and gives those of all that is to be done, at `now` milliseconds on the clock of the host.
@@ -59,16 +78,30 @@ impl Engine {
     pub fn step(&mut self, now: f64, input: &[u8]) -> Result<Vec<u8>, Error> {
         let now = moment(now);
         let mut out = Writer::default();
-        input::take(self.0.as_mut(), now, &mut Reader::new(input), &mut out)?;
-        self.0.step(now, &mut out);
+        if let Some(for_host) = self.for_host.take() {
+            output::settings(&for_host, &mut out);
+        }
+        input::take(self.machine.as_mut(), now, &self.usual, &mut Reader::new(input), &mut out)?;
+        self.machine.step(now, &mut out);
         Ok(out.finish())
     }
 
     /// Hands in content of a message, from the offset on that was asked for, without a copy of it being made. Says how many
     /// octets were taken. [`step`](Self::step) comes next.
     pub fn content(&mut self, now: f64, connection: f64, message: f64, bytes: &[u8]) -> f64 {
-        self.0.content(moment(now), connection as u64, message as u64, bytes) as f64
+        self.machine.content(moment(now), connection as u64, message as u64, bytes) as f64
     }
+}
+
+/// What the header of a content says: the sender, the recipients, and which ranges are not to go out.
+///
+/// # Errors
+///
+/// As [`Header::sender`](okuru_core::syntax::Header::sender).
+pub fn header(head: &[u8], wants_sender: bool, wants_recipients: bool) -> Result<Vec<u8>, Error> {
+    let mut out = Writer::default();
+    message::header(head, wants_sender, wants_recipients, &mut out)?;
+    Ok(out.finish())
 }
 
 /// Every code of the catalogue of errors with what a user can do, a line each, with a tab between them.

@@ -1,7 +1,7 @@
 //! What every machine takes from its host, whatever stands behind it.
 
-use std::fmt::Debug;
-use std::time::Duration;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use okuru_core::client::{Message, MessageId, TlsInfo};
 use okuru_core::delivery::mailer::{LookUpId, Opened};
@@ -12,7 +12,7 @@ use okuru_core::{Error, ErrorCode, client};
 use crate::packing::Writer;
 
 /// What every machine takes.
-pub(crate) trait Machine: Debug + Send + Sync {
+pub(crate) trait Machine {
     fn submit(&mut self, now: Duration, message: Message, content: Option<Vec<u8>>) -> Result<MessageId, Error>;
     fn cancel(&mut self, now: Duration, message: MessageId);
     fn opened(&mut self, now: Duration, connection: u64, opened: Opened);
@@ -44,7 +44,7 @@ pub(crate) trait Machine: Debug + Send + Sync {
     /// # Errors
     ///
     /// `usage` from a mailer.
-    fn command(&mut self, _query: client::Query) -> Result<u64, Error> {
+    fn command(&mut self, _query: client::Query) -> Result<(), Error> {
         Err(Error::new(ErrorCode::Usage, "commands are for one connection"))
     }
 

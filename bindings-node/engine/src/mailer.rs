@@ -1,19 +1,19 @@
 //! A mailer, taking one step at a time.
 
-use std::time::Duration;
+use alloc::vec::Vec;
+use core::time::Duration;
 
+use okuru_core::Error;
 use okuru_core::client::{Message, MessageId, TlsInfo};
 use okuru_core::delivery::mailer::{Config, ConnectionId, LookUpId, Opened};
 use okuru_core::delivery::route::Answer;
 use okuru_core::delivery::{self, Stepper};
 use okuru_core::sasl::Secret;
-use okuru_core::Error;
 
 use crate::machine::Machine;
 use crate::output;
 use crate::packing::Writer;
 
-#[derive(Debug)]
 pub(crate) struct Mailer(Stepper<Vec<u8>>);
 
 impl Mailer {

@@ -1,13 +1,15 @@
 //! What became of a message, packed.
 
+use alloc::string::ToString as _;
 use okuru_core::client::{Outcome, Progress, RecipientOutcome, State, Summary};
-use okuru_core::syntax::Reply;
+use okuru_core::syntax::{Mailbox, Reply};
 use okuru_core::{Error, ErrorCode};
 
 use crate::packing::Writer;
 
 /// The record's values: the message, how it ended, how far it came (two octets), how often was waited (a count), the queue id
-/// (optional text), reply and error (optional), and a list of recipients: an octet for each, reply and error (optional).
+/// (optional text), reply and error (optional), the reverse-path (text), and a list of recipients: the forward-path (text), an octet for
+/// how it ended, reply and error (optional).
 pub(crate) fn pack(outcome: &Outcome, out: &mut Writer) {
     out.whole(outcome.message.0);
     out.octet(match outcome.summary() {
@@ -27,10 +29,13 @@ pub(crate) fn pack(outcome: &Outcome, out: &mut Writer) {
     out.optional(outcome.queue_id(), Writer::text);
     out.optional(outcome.reply.as_ref(), |out, reply| pack_reply(reply, out));
     out.optional(outcome.error.as_ref(), |out, error| pack_error(error, out));
-    out.list(outcome.recipients.iter(), pack_recipient);
+    out.text(outcome.envelope.reverse_path.mailbox().map_or("", Mailbox::as_str));
+    let paths = outcome.envelope.recipients.iter().map(|recipient| recipient.path.as_str());
+    out.list(outcome.recipients.iter().zip(paths), pack_recipient);
 }
 
-fn pack_recipient(out: &mut Writer, recipient: &RecipientOutcome) {
+fn pack_recipient(out: &mut Writer, (recipient, path): (&RecipientOutcome, &str)) {
+    out.text(path);
     out.octet(match recipient.state {
         State::Accepted => 0,
         State::Deferred => 2,

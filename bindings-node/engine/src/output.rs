@@ -14,18 +14,27 @@
 //! | 10 | event | sized, as `event.rs` has it |
 //! | 11 | wait | deadline in milliseconds or none, flag: one more message is wanted. The last record, or else 12 is |
 //! | 12 | done | |
+//! | 13 | settings | milliseconds that connecting may take, the address to connect from (optional text). The first record of the first step of a mailer |
 //!
 //! Messages get their numbers in the order in which they are submitted, from 0, those that are refused left out. Writes come
 //! before whatever else there is for the same connection. The writes to one connection may go in one.
 
+use alloc::string::ToString as _;
 use okuru_core::Error;
 use okuru_core::client::Outcome;
 use okuru_core::delivery::mailer::{ConnectionId, Endpoint, Event, Output};
 use okuru_core::delivery::route::QueryKind;
 use okuru_core::delivery::stepper::{Piece, Write};
 
+use crate::options::ForHost;
 use crate::packing::Writer;
 use crate::{event, outcome};
+
+pub(crate) fn settings(settings: &ForHost, out: &mut Writer) {
+    out.octet(13);
+    out.time(Some(settings.connect_timeout));
+    out.optional(settings.source_address, |out, address| out.text(&address.to_string()));
+}
 
 pub(crate) fn refused(message: usize, error: &Error, out: &mut Writer) {
     out.octet(1);
@@ -53,12 +62,7 @@ pub(crate) fn write(write: &Write, out: &mut Writer) {
 /// What else there is to be done.
 pub(crate) fn ask(ask: &Output, out: &mut Writer) {
     match ask {
-        Output::Open { connection, server, endpoint } => {
-            out.octet(3);
-            out.whole(connection.0);
-            out.text(server);
-            open(endpoint, out);
-        }
+        Output::Open { connection, server, endpoint } => open(*connection, server, endpoint, out),
         Output::StartTls { connection, server_name, verify } => start_tls(*connection, server_name, *verify, out),
         Output::GetToken { connection, server } => get_token(*connection, server, out),
         Output::Close { connection } => close(*connection, out),
@@ -78,7 +82,10 @@ pub(crate) fn ask(ask: &Output, out: &mut Writer) {
     }
 }
 
-fn open(endpoint: &Endpoint, out: &mut Writer) {
+pub(crate) fn open(connection: ConnectionId, server: &str, endpoint: &Endpoint, out: &mut Writer) {
+    out.octet(3);
+    out.whole(connection.0);
+    out.text(server);
     match endpoint {
         Endpoint::Host { name, port, addresses } => {
             out.octet(0);
@@ -128,7 +135,7 @@ pub(crate) fn event(event: &Event, out: &mut Writer) {
     out.sized(|out| event::pack(event, out));
 }
 
-pub(crate) fn wait(deadline: Option<std::time::Duration>, wants_message: bool, out: &mut Writer) {
+pub(crate) fn wait(deadline: Option<core::time::Duration>, wants_message: bool, out: &mut Writer) {
     out.octet(11);
     out.time(deadline);
     out.flag(wants_message);

@@ -10,7 +10,8 @@
 //! | optional value | a flag, and the value if that is 1 |
 //! | list | a count, and so many values |
 
-use std::time::Duration;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use okuru_core::{Error, ErrorCode};
 
@@ -64,7 +65,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Error> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| broken("a text is not UTF-8"))
+        core::str::from_utf8(self.bytes()?).map_err(|_| broken("a text is not UTF-8"))
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
@@ -148,7 +149,11 @@ impl Writer {
 
 /// The moment that is so many milliseconds after the host's beginning.
 pub(crate) fn moment(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or(if milliseconds > 0.0 { Duration::MAX } else { Duration::ZERO })
+    Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or(if milliseconds > 0.0 {
+        Duration::MAX
+    } else {
+        Duration::ZERO
+    })
 }
 
 fn cut_short() -> Error {
