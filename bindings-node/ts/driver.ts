@@ -378,11 +378,11 @@ export class Driver {
       } else {
         bytes.then(
           (bytes) => later(() => take(bytes)),
-          (error) => later(() => this.#input.contentFailed(connection, message, text(error))),
+          (error) => later(() => this.#input.contentFailed(connection, message, 'message.unreadable', text(error))),
         )
       }
     } catch (error) {
-      this.#input.contentFailed(connection, message, text(error))
+      this.#input.contentFailed(connection, message, 'message.unreadable', text(error))
     }
   }
 

@@ -19,7 +19,7 @@ const module = `${workspace}target/wasm32-unknown-unknown/wasm/okuru_wasm.wasm`
 run(cargo, 'run', '--locked', '--quiet', '-p', 'okuru-wasm-build', '--', module, at('dist'))
 renameSync(at('dist/okuru_bg.wasm'), at('dist/okuru.wasm'))
 const wasm = at('dist/okuru.wasm')
-run(process.execPath, tools.resolve('binaryen/bin/wasm-opt'), '-Oz', '--converge', '--strip-debug', '--strip-producers', '--all-features', wasm, '-o', wasm)
+run(process.execPath, tools.resolve('binaryen/bin/wasm-opt'), '-Oz', '--converge', '--strip-debug', '--strip-producers', wasm, '-o', wasm)
 for (const file of readdirSync(at('js'))) copyFileSync(at(`js/${file}`), at(`dist/${file}`))
 
 const { build } = tools('esbuild')

@@ -71,17 +71,24 @@ export class Input extends Writer {
     this.text(token)
   }
 
+  content(connection: number, message: number, bytes: Uint8Array): void {
+    this.octet(9)
+    this.number(connection)
+    this.number(message)
+    this.bytes(bytes)
+  }
+
   contentEnd(connection: number, message: number): void {
     this.octet(10)
     this.number(connection)
     this.number(message)
   }
 
-  contentFailed(connection: number, message: number, what: string): void {
+  contentFailed(connection: number, message: number, code: string, what: string): void {
     this.octet(11)
     this.number(connection)
     this.number(message)
-    this.text('message.unreadable')
+    this.text(code)
     this.text(what)
   }
 
