@@ -2,7 +2,7 @@ import { Driver } from './driver.js'
 import { OkuruError, usage } from './error.js'
 import type { Event } from './event.js'
 import type { Message } from './message.js'
-import { packOptions, type ClientOptions, type CommonOptions, type DirectOptions, type MailerOptions } from './options.js'
+import { packConnectionOptions, packOptions, type ClientOptions, type CommonOptions, type DirectOptions, type MailerOptions } from './options.js'
 import type { Outcome } from './outcome.js'
 import { platform, type Platform } from './platform.js'
 import { SendMany, type Messages } from './send-many.js'
@@ -138,7 +138,7 @@ function driverOptions(options: MailerOptions, { host }: Platform) {
 }
 
 async function verify(platform: Platform, options: MailerOptions, signal: AbortSignal | undefined): Promise<Capabilities> {
-  const packed = packOptions(options, platform.host.hostName())
+  const packed = packConnectionOptions(options, platform.host.hostName())
   let offered: Capabilities = { name: '', keywords: [] }
   let failure: OkuruError | undefined
   let isReady = false

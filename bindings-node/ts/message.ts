@@ -1,3 +1,4 @@
+import { inAscii } from './ascii.js'
 import type { Input } from './engine/input.js'
 import type { EngineModule } from './engine/engine.js'
 import { Reader } from './engine/packing.js'
@@ -128,11 +129,11 @@ export function addresses({ from, to }: { readonly from?: unknown; readonly to?:
 export function packMessage(message: Prepared, out: Input): void {
   const { from, to, options, kept, seen, source } = message
   out.submit()
-  out.optionalText(from)
+  out.optionalText(from === undefined ? undefined : inAscii(from))
   out.count(to.length)
   for (const one of to) {
     const { address, notify, orcpt } = typeof one === 'string' ? { address: one, notify: undefined, orcpt: undefined } : one
-    out.text(address)
+    out.text(inAscii(address))
     out.text('')
     out.optionalText(notify === undefined ? undefined : words(notify))
     out.optionalText(orcpt)

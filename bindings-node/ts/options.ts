@@ -2,6 +2,7 @@ import { Writer } from './engine/packing.js'
 import { usage } from './error.js'
 import type { Event } from './event.js'
 import type { DnsAnswer } from './engine/input.js'
+import { hostInAscii } from './ascii.js'
 
 /** Seconds, or a text such as `90s`, `30m`, `4h` or `2d`. */
 export type Time = number | `${number}${'s' | 'm' | 'h' | 'd'}`
@@ -206,11 +207,19 @@ type Plain = string | boolean | number | readonly Plain[] | { readonly [name: st
 /** What the driver does itself, and the core is not told. */
 const OF_THE_HOST = new Set(['tlsOptions', 'onEvent', 'nameServers', 'resolve', 'signal'])
 
-/** Packs options for `Engine.mailer` and `Engine.connection`. */
+/** Packs options for `Engine.mailer`. */
 export function packOptions(options: object, hostName: string): Uint8Array {
   const out = new Writer()
   out.text(hostName)
   packTable(flat(options), out)
+  return out.take().slice()
+}
+
+/** Packs options for one connection, without bounds of its own. */
+export function packConnectionOptions(options: object, hostName: string): Uint8Array {
+  const out = new Writer()
+  out.raw(packOptions(options, hostName))
+  out.count(0)
   return out.take().slice()
 }
 
@@ -256,11 +265,17 @@ function flat(options: object): { [name: string]: Plain | undefined } {
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (value === undefined || OF_THE_HOST.has(name)) continue
     if (name === 'auth') Object.assign(out, flatAuth(value))
+    else if (typeof value === 'string' && (name === 'server' || name === 'fallback' || name === 'url')) out[name] = urlInAscii(value)
     else if ((name === 'server' || name === 'fallback') && Array.isArray(value)) {
-      out[name] = value.map((relay: unknown) => (typeof relay === 'object' && relay !== null ? flat(relay) : (relay as Plain)))
+      out[name] = value.map((relay: unknown) => (typeof relay === 'object' && relay !== null ? flat(relay) : typeof relay === 'string' ? urlInAscii(relay) : (relay as Plain)))
     } else out[name] = value as Plain
   }
   return out
+}
+
+/** A URL whose host is outside ASCII, with that as A-labels. */
+function urlInAscii(url: string): string {
+  return url.replace(/^([a-z]+:\/\/(?:[^@/]*@)?)([^/:@]*[^\x00-\x7f][^/:@]*)/, (_, before: string, host: string) => before + hostInAscii(host))
 }
 
 function flatAuth(auth: unknown): { [name: string]: Plain | undefined } {

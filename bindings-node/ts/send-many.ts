@@ -162,9 +162,9 @@ export class SendMany implements AsyncIterableIterator<Outcome, undefined> {
     this.#ready.push(parcel)
   }
 
-  #refuse(index: number, message: Message, error: unknown): void {
+  #refuse(index: number, message: Message | undefined, error: unknown): void {
     const reason = error instanceof OkuruError ? error : new OkuruError('message.unreadable', error instanceof Error ? error.message : String(error))
-    const { from, to } = addresses(message.envelope ?? message)
+    const { from, to } = addresses(message?.envelope ?? message ?? {})
     this.#tell(failed(index, from, to, reason.code === 'message.unreadable' ? 'deferred' : 'rejected', reason))
   }
 

@@ -1,4 +1,5 @@
 // Carries out the dialogues of tests/vectors through a machine of an engine, as tests/vectors/README.md says under "For other hosts".
+import { inAscii } from '../../build/ascii.js'
 import { Input } from '../../build/engine/input.js'
 import { Reader, Writer } from '../../build/engine/packing.js'
 import { readError } from '../../build/error.js'
@@ -83,10 +84,10 @@ class Machine {
     const message = this.dialogue.messages[index]
     const out = this.input
     out.submit()
-    out.optionalText(message.from)
+    out.optionalText(inAscii(message.from))
     out.count(message.recipients.length)
     for (const { address, parameters } of message.recipients) {
-      out.text(`<${address}>`)
+      out.text(inAscii(`<${address}>`))
       out.text(parameters)
       out.optionalText(undefined)
       out.optionalText(undefined)
