@@ -13,13 +13,15 @@ const wasm = require('okuru-wasm')
 /** What WebAssembly needs besides, to let go of its memory. */
 const OF_WASM = ['__destroy_into_raw', 'free']
 
+const OF_FUNCTIONS = ['arguments', 'caller', 'length', 'name', 'prototype']
+
 test('both have the same interface', () => {
   const names = (object) => Object.getOwnPropertyNames(object).filter((name) => !OF_WASM.includes(name)).sort()
   assert.deepEqual(names(native), names(wasm).filter((name) => name in native))
   for (const name of Object.keys(native)) assert.equal(typeof wasm[name], typeof native[name], name)
   assert.deepEqual(names(native.Engine.prototype), names(wasm.Engine.prototype))
-  assert.deepEqual(names(native.Engine).filter((name) => !['length', 'name', 'prototype'].includes(name)), ['connection', 'mailer'])
-  assert.deepEqual(names(wasm.Engine).filter((name) => !['length', 'name', 'prototype', '__wrap'].includes(name)), ['connection', 'mailer'])
+  assert.deepEqual(names(native.Engine).filter((name) => !OF_FUNCTIONS.includes(name)), ['connection', 'mailer'])
+  assert.deepEqual(names(wasm.Engine).filter((name) => ![...OF_FUNCTIONS, '__wrap'].includes(name)), ['connection', 'mailer'])
 })
 
 test('both have the catalogue of the core, and so has the driver', () => {
@@ -37,9 +39,9 @@ test('what is no record is refused by both, in the same words', () => {
     const engine = Engine.mailer(table, 0.5)
     const errors = []
     for (const record of [Uint8Array.of(99), Uint8Array.of(1, 1, 255, 255, 255, 255), Uint8Array.of(4), Uint8Array.of(18, 0, 0, 0, 0, 0)]) {
-      assert.throws(() => engine.step(0, record), (error) => errors.push(error.message))
+      assert.throws(() => engine.step(0, record), (error) => errors.push(error.message) > 0)
     }
-    assert.throws(() => Engine.mailer(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0), 0.5), (error) => errors.push(error.message))
+    assert.throws(() => Engine.mailer(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0), 0.5), (error) => errors.push(error.message) > 0)
     return errors
   })
   assert.equal(messages[0].length, 5)
