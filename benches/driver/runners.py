@@ -15,6 +15,8 @@ from .cells import LARGE, Cell
 
 
 LEVELS = ("none", "message", "session", "streaming")
+NODE = Path(__file__).resolve().parent.parent / "node"
+BINDINGS = NODE.parent.parent / "bindings-node"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ def okuru(name: str, program: str, level: str) -> Runner:
     return Runner(f"{name}, {level}", level, own(program, "--level", level))
 
 
+def node(name: str, script: str, level: str, engine: str = "") -> Runner:
+    def command(job: Job) -> list[str]:
+        flags = ["--addr", job.addr, "--messages", str(job.messages), "--connections", str(job.cell.connections)]
+        return ["node", str(NODE / script), *flags, "--file", str(job.message_file), "--level", level]
+
+    return Runner(f"{name}, {level}" if engine else name, level, command, environment=(("OKURU_ENGINE", engine),) if engine else ())
+
+
 def is_small(cell: Cell) -> bool:
     return cell.size != LARGE
 
@@ -98,8 +108,15 @@ def find() -> tuple[list[Runner], list[str]]:
         Runner("mail-send", command=own("run-mail-send"), **plain),
         Runner("mail-send, quick ACKs", command=own("run-mail-send"), runs_in=is_small, quick_ack=True, **plain),
     ]
+    missing = []
+    if shutil.which("node") and (BINDINGS / "dist" / "node.mjs").exists() and (BINDINGS / "node_modules" / "nodemailer").exists():
+        runners += [node("okuru, Node.js", "run_okuru.mjs", level, "native") for level in ("session", "streaming")]
+        runners += [node("okuru, Node.js and WebAssembly", "run_okuru.mjs", level, "wasm") for level in ("session", "streaming")]
+        runners += [node("nodemailer", "run_nodemailer.mjs", "message")]
+    else:
+        missing.append("The packages for Node.js are not built, so their rows and nodemailer's are left out: `make npm` does it.")
     program = shutil.which(os.environ.get("SMTP_SOURCE", "smtp-source"), path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         sentence = "smtp-source is not here, so its rows are left out: Debian's package postfix has it, or SMTP_SOURCE says where it is."
-        return runners, [sentence]
-    return [*runners, smtp_source(program)], []
+        return runners, [*missing, sentence]
+    return [*runners, smtp_source(program)], missing
