@@ -1,12 +1,22 @@
 //! The dialogue, for people: `C: ` what we say, `S: ` what the server says.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use okuru_core::client::Trace;
 use okuru_core::syntax::Reply;
 
-/// Shows a line of the dialogue on standard error.
-pub(crate) fn show(trace: &Trace) {
+/// Is told each line of the dialogue.
+pub(crate) type Tracer = Arc<dyn Fn(&Trace) + Send + Sync>;
+
+/// Shows the dialogue on standard error, if that is wanted.
+pub(crate) fn shown(wanted: bool) -> Option<Tracer> {
+    // Nobody is left to tell, should standard error be closed.
+    wanted.then(|| Arc::new(|trace: &Trace| io::stderr().write_all(lines(trace).as_bytes()).unwrap_or_default()) as _)
+}
+
+/// What is shown of it: `C: ` or `S: ` before each line.
+pub(crate) fn lines(trace: &Trace) -> String {
     let mut lines = String::new();
     match trace {
         Trace::Sent(line) => push(&mut lines, "C: ", &printable(line)),
@@ -14,8 +24,7 @@ pub(crate) fn show(trace: &Trace) {
         Trace::Received(reply) => reply_lines(reply).for_each(|line| push(&mut lines, "S: ", &line)),
         Trace::Tls => push(&mut lines, "-- ", "TLS"),
     }
-    // Nobody is left to tell, should standard error be closed.
-    let _ = io::stderr().write_all(lines.as_bytes());
+    lines
 }
 
 /// The lines of a reply as they came, with what could steer a terminal replaced.
