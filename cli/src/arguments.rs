@@ -30,7 +30,6 @@ pub(crate) enum Command {
     Send(Box<SendArguments>),
     /// Send the message on standard input, as sendmail(1) of other mail systems.
     #[command(long_about = SENDMAIL, after_help = SENDMAIL_END, override_usage = USAGE, disable_help_flag = true)]
-    #[command(max_term_width = 80)]
     Sendmail,
     /// Tell where mail for an address goes, as the DNS has it.
     #[command(long_about = help::ROUTE, after_help = help::ROUTE_END)]

@@ -6,6 +6,7 @@ mod caller;
 mod header;
 pub(crate) mod help;
 mod options;
+mod pipes;
 mod post;
 mod session;
 mod settings;
@@ -17,14 +18,12 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use clap::CommandFactory as _;
 use okuru::{Envelope, Error, ErrorCode, MailParameters, RcptParameters, Recipient};
 
 use self::header::Draft;
 use self::options::{Mode, Options};
 use self::post::Post;
 use self::spool::Spool;
-use crate::arguments::Arguments;
 use crate::exit::{Exit, Failure, usage};
 use crate::report::print;
 
@@ -67,12 +66,7 @@ pub(crate) fn run(call: Call) -> Result<Exit, Failure> {
         Mode::ListQueue => print(b"Mail queue is empty\n").map(|()| Exit::Success),
         // There is nothing to do.
         Mode::RunQueue | Mode::MakeAliases => Ok(Exit::Success),
-        Mode::Help => {
-            let mut command = Arguments::command();
-            command.build();
-            let help = command.find_subcommand_mut("sendmail").map(clap::Command::render_long_help);
-            print(help.map(|help| help.to_string()).unwrap_or_default().as_bytes()).map(|()| Exit::Success)
-        }
+        Mode::Help => print(help::text().as_bytes()).map(|()| Exit::Success),
         Mode::Version => print(concat!("okuru ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()).map(|()| Exit::Success),
     }
 }

@@ -21,6 +21,8 @@ use crate::exit::{Exit, Failure};
 /// What is known before the first message.
 pub(super) struct Post {
     settings: Settings,
+    caller: Caller,
+    /// What is said of the sender's full name.
     full_name: Option<String>,
     seven_bit: bool,
     mailer: MailerOptions,
@@ -41,8 +43,8 @@ impl Post {
             tracer: transcript.tracer(),
         };
         let mailer = delivery.mailer_options().map_err(|failure| settings.blame(&failure))?;
-        let full_name = options.full_name.clone().or(caller.full_name);
-        Ok(Self { settings, full_name, seven_bit: options.seven_bit, mailer, transcript })
+        let full_name = options.full_name.clone();
+        Ok(Self { settings, caller, full_name, seven_bit: options.seven_bit, mailer, transcript })
     }
 
     pub(super) fn addresses(&self) -> &Addresses {
@@ -61,7 +63,7 @@ impl Post {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let author = Author {
             sender: &envelope.reverse_path,
-            full_name: self.full_name.as_deref(),
+            full_name: self.full_name.as_deref().or_else(|| self.caller_name(&envelope.reverse_path)),
             date: MessageDate::from_unix_seconds(i64::try_from(now).unwrap_or(i64::MAX)),
             random,
         };
@@ -78,6 +80,11 @@ impl Post {
             .body_declaration(declaration)
             .smtputf8(smtputf8)
             .all_or_nothing(self.settings.all_or_nothing))
+    }
+
+    /// The name of the caller, if it is the caller who sends.
+    fn caller_name(&self, sender: &ReversePath) -> Option<&str> {
+        self.caller.full_name.as_deref().filter(|_| sender == self.usual_sender())
     }
 
     /// Sends the message, and nothing else.

@@ -1,20 +1,18 @@
 //! `-bs`: SMTP on standard input and output. Each message is handed on before it is answered.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use okuru::server::{
     Answer, Asks, Bounds, Closed, Config, Event, Handler, MessageId, Offer, Received, RelayPolicy, Server, Store, Visit,
 };
 use okuru::{EhloName, Envelope, Error, ErrorCode, ForwardPath, MailParameters, Mailer, Newlines, Recipient, Reply};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, Stdout};
 
 use super::caller::host_name;
 use super::header::Draft;
 use super::options::Options;
+use super::pipes::Pipes;
 use super::post::{Post, runtime};
 use super::spool::Spool;
 use super::verdict;
@@ -28,8 +26,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
         let mailer = post.mailer()?;
         let clerk = Clerk { post: Arc::clone(&post), mailer: mailer.clone(), ending: Arc::default() };
         let ending = Arc::clone(&clerk.ending);
-        let pipes = Pipes { stdin: tokio::io::stdin(), stdout: tokio::io::stdout(), is_over: false };
-        Server::new(clerk).serve(pipes, config(&post)).await?;
+        Server::new(clerk).serve(Pipes::new(), config(&post)).await?;
         mailer.stop().await;
         ending.exit()
     });
@@ -156,40 +153,5 @@ impl Ending {
             Some(error) if error.code() == ErrorCode::ProtocolClosed => Ok(Exit::Success),
             Some(error) => Err(Failure { exit: Exit::Protocol.max(Exit::after(&error)), error }),
         }
-    }
-}
-
-/// Standard input and output as one stream. Once all has been said, nobody listens any more.
-struct Pipes {
-    stdin: Stdin,
-    stdout: Stdout,
-    is_over: bool,
-}
-
-impl AsyncRead for Pipes {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.is_over {
-            true => Poll::Ready(Ok(())),
-            false => Pin::new(&mut self.stdin).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Pipes {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stdout).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdout).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.is_over = true;
-        Pin::new(&mut self.stdout).poll_shutdown(context)
     }
 }
