@@ -36,13 +36,14 @@ fn smtp_source_as_load() {
 }
 
 /// Postfix, which hands on what is for relayed.test. It stops when this is dropped, since its stdin closes.
-struct Relay {
+pub(crate) struct Relay {
     process: Child,
-    port: u64,
+    /// What there is: see tests/servers/README.md.
+    pub(crate) told: Value,
 }
 
 impl Relay {
-    fn start(next_hop: u16) -> Self {
+    pub(crate) fn start(next_hop: u16) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/servers/run.py");
         let arguments = ["postfix", "--next-hop", &next_hop.to_string()];
         let mut command = Command::new(program);
@@ -52,7 +53,12 @@ impl Relay {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("there is no Postfix (the reason is on stderr); as root, run tests/servers/install")
         });
-        Self { process, port: told["postfix"]["ports"]["mx"].as_u64().unwrap() }
+        Self { process, told }
+    }
+
+    /// The port of this service.
+    pub(crate) fn port(&self, service: &str) -> u64 {
+        self.told["postfix"]["ports"][service].as_u64().unwrap()
     }
 }
 
@@ -72,7 +78,7 @@ fn postfix_in_front() {
     let relay = Relay::start(stage.sink.port());
     let file = stage.file(&message());
     let mut command = Command::new(env!("CARGO_BIN_EXE_okuru"));
-    command.args(["send", "--server", &format!("smtp://127.0.0.1:{}", relay.port), "--tls", "none"]);
+    command.args(["send", "--server", &format!("smtp://127.0.0.1:{}", relay.port("mx")), "--tls", "none"]);
     command.args(["--to", "bob@relayed.test", "--repeat", &MESSAGES.to_string(), &file]);
     assert_eq!(run_client(&mut command), format!("{MESSAGES} messages: {MESSAGES} accepted\n"));
     for _ in 0..MESSAGES {
