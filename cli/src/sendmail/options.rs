@@ -64,7 +64,7 @@ enum Flag {
     /// This, with no value.
     Alone(fn(&mut Options)),
     /// This, with a value.
-    Valued(fn(&mut Options, String) -> Result<(), Failure>),
+    Valued(fn(&mut Options, &str) -> Result<(), Failure>),
     /// This, and the rest of the argument may be a value, which does not count.
     Tailed(fn(&mut Options)),
 }
@@ -112,8 +112,8 @@ impl Options {
                 }
                 Some(Flag::Valued(set)) => {
                     let value = match rest.as_str() {
-                        "" => following.next().cloned(),
-                        joined => Some(joined.to_owned()),
+                        "" => following.next().map(String::as_str),
+                        joined => Some(joined),
                     };
                     let value = value.ok_or_else(|| usage(format!("the option -{letter} needs a value")))?;
                     set(self, value)?;
@@ -152,13 +152,13 @@ fn flag(letter: char) -> Option<Flag> {
         'i' => Flag::Alone(|options| options.ignores_dots = true),
         'v' => Flag::Alone(|options| options.verbose = true),
         'I' => Flag::Alone(|options| options.mode = Mode::MakeAliases),
-        'f' | 'r' => Flag::Valued(|options, value| keep(&mut options.sender, value)),
-        'F' => Flag::Valued(|options, value| keep(&mut options.full_name, value)),
+        'f' | 'r' => Flag::Valued(|options, value| keep(&mut options.sender, value.to_owned())),
+        'F' => Flag::Valued(|options, value| keep(&mut options.full_name, value.to_owned())),
         'C' => Flag::Valued(|options, value| keep(&mut options.configuration, value.into())),
         'X' => Flag::Valued(|options, value| keep(&mut options.transcript, value.into())),
-        'N' => Flag::Valued(|options, value| keep(&mut options.notify, parsed("-N", &value)?)),
-        'R' => Flag::Valued(|options, value| keep(&mut options.ret, parsed("-R", &value)?)),
-        'V' => Flag::Valued(|options, value| keep(&mut options.envid, parsed("-V", &value)?)),
+        'N' => Flag::Valued(|options, value| keep(&mut options.notify, parsed("-N", value)?)),
+        'R' => Flag::Valued(|options, value| keep(&mut options.ret, parsed("-R", value)?)),
+        'V' => Flag::Valued(|options, value| keep(&mut options.envid, parsed("-V", value)?)),
         'B' => Flag::Valued(body),
         'b' => Flag::Valued(mode),
         'o' => Flag::Valued(|options, value| {
@@ -197,7 +197,7 @@ fn parsed<T: std::str::FromStr<Err = okuru::Error>>(option: &'static str, value:
     value.parse().map_err(crate::envelope::in_option(option))
 }
 
-fn body(options: &mut Options, value: String) -> Result<(), Failure> {
+fn body(options: &mut Options, value: &str) -> Result<(), Failure> {
     options.seven_bit = match value.to_ascii_uppercase().as_str() {
         "7BIT" => true,
         "8BITMIME" => false,
@@ -206,8 +206,8 @@ fn body(options: &mut Options, value: String) -> Result<(), Failure> {
     Ok(())
 }
 
-fn mode(options: &mut Options, value: String) -> Result<(), Failure> {
-    options.mode = match value.as_str() {
+fn mode(options: &mut Options, value: &str) -> Result<(), Failure> {
+    options.mode = match value {
         "m" => Mode::Deliver,
         "s" => Mode::Session,
         "p" => Mode::ListQueue,

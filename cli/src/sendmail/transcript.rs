@@ -15,9 +15,12 @@ use crate::trace::{Tracer, content, lines};
 
 /// Where the dialogue is told, if anywhere.
 pub(super) struct Transcript {
-    tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    tell: Option<Tell>,
     tracer: Option<Tracer>,
 }
+
+/// Is told each piece of the dialogue, as it is shown.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Transcript {
     /// At the end of a file that only its owner can read if it is new, and on standard error if that is wanted.
@@ -26,7 +29,7 @@ impl Transcript {
         if file.is_none() && !on_stderr {
             return Ok(Self { tell: None, tracer: None });
         }
-        let tell: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(move |text| {
+        let tell: Tell = Arc::new(move |text| {
             // To send the message is what matters.
             if let Some(file) = &file {
                 let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
