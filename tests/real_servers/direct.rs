@@ -143,6 +143,52 @@ fn the_relay_takes_what_nobody_wants_directly() {
 }
 
 #[test]
+fn many_messages_to_several_exchangers_of_which_one_is_killed() {
+    const ROUNDS: usize = 150;
+    let servers = Servers::start(&["postfix", "knot", "--exchanger", "127.0.0.7", "--exchanger", "127.0.0.8"]);
+    let domains = ["example.test", "third.test", "fourth.test", "both.test", "two.test"];
+    let to: Vec<String> = (0..ROUNDS).flat_map(|_| domains.map(|domain| format!("bob@{domain}"))).collect();
+    let (letters, to_sink): (Vec<_>, Vec<_>) =
+        to.iter().map(|to| Letter::plain(&[to])).partition(|letter| !letter.to[0].ends_with("@two.test"));
+    run(async {
+        let sink = Sink::start(at(&servers, "127.0.0.3"), Manner::Kind).await;
+        let soon = Backoff { first: Duration::from_millis(200), most: Duration::from_millis(400), jitter: 20 };
+        let options = MailerOptions::new(Way::direct())
+            .direct(direct(&servers))
+            .connections(12)
+            .retry(Retry { backoff: soon, ..Retry::default() })
+            .limits(|limits| limits.host.rest = soon);
+        let mailer = Mailer::new(options).expect("the options are right");
+        let messages: Vec<_> = letters.iter().chain(&to_sink).map(Letter::message).collect();
+        let mut coming = mailer.send_many(futures_util::stream::iter(messages));
+        let mut outcomes = Vec::new();
+        while let Some(outcome) = coming.next().await {
+            outcomes.push(outcome);
+            match outcomes.len() {
+                200 => servers.order("kill postfix-at-127.0.0.7"),
+                400 => servers.order("start postfix-at-127.0.0.7"),
+                _ => {}
+            }
+        }
+        mailer.stop().await;
+        outcomes.sort_by_key(|outcome| outcome.message);
+        let count = |state| outcomes.iter().filter(|outcome| outcome.recipients[0].state == state).count();
+        assert_eq!((count(State::Rejected), count(State::Deferred)), (0, 0), "what is deferred is tried again");
+        assert!(count(State::Unknown) <= 12, "{}", count(State::Unknown));
+        assert_eq!(sink.taken().len(), ROUNDS);
+        let mut books = Books::new(&servers);
+        for (letter, outcome) in letters.into_iter().zip(&outcomes) {
+            books.enter(
+                letter,
+                outcome,
+                &outcome.recipients[0].reply.as_ref().map_or(String::new(), ToString::to_string),
+            );
+        }
+        books.balance();
+    });
+}
+
+#[test]
 fn an_answer_that_needs_tcp_and_servers_behind_aliases() {
     let servers = Servers::start(&["postfix", "knot"]);
     run(async {
