@@ -28,7 +28,7 @@ pub(crate) struct Delivered {
     /// How many servers it went over.
     pub(crate) hops: usize,
     /// The Received headers that were added: each server writes its own number of the message there.
-    trace: Vec<u8>,
+    pub(crate) trace: Vec<u8>,
     /// As it was sent, but for LF in place of CRLF.
     pub(crate) content: Vec<u8>,
 }
