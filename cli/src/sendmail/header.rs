@@ -82,7 +82,8 @@ impl Draft {
     }
 }
 
-/// How long the lines are in front of the header with which a mailbox file separates messages.
+/// How long the lines are in front of the header with which a mailbox file separates messages. Without a header behind, they are
+/// sentences of somebody who begins so.
 fn envelope_lines(message: &[u8]) -> usize {
     let mut length = 0;
     while let Some(rest) = message.get(length..)
@@ -90,7 +91,8 @@ fn envelope_lines(message: &[u8]) -> usize {
     {
         length += rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
     }
-    length
+    let header = Header::of(message.get(length..).unwrap_or_default());
+    if fields_at_front(header) > 0 { length } else { 0 }
 }
 
 /// How far the fields reach from the beginning on. What stands behind is the empty line, or else the body already.
@@ -228,6 +230,8 @@ mod tests {
             ("FROM: a@a.test\n\n", format!("{DATE}{ID}FROM: a@a.test\n\n")),
             ("From ann Mon Jan  1 00:00:00 2001\nSubject: x\n\ny", format!("{all}Subject: x\n\ny")),
             (">From ann\nFrom ann\nSubject: x\n\n", format!("{all}Subject: x\n\n")),
+            ("From now on, this is a body.\nSo: it goes.", format!("{all}So: it goes.\r\n\r\n")),
+            ("From now on, this is a body.\n", format!("{all}\r\nFrom now on, this is a body.\n")),
         ] {
             assert_eq!(complete(message), expected, "{message}");
         }

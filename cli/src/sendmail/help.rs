@@ -86,6 +86,8 @@ Keys, as the options of okuru send unless said here:
                 direct-then-relay = URL
   tls, ca, tls-name, client-cert, client-key, ehlo, proxy, source-address
   user, password-file, token-file, auth, allow-plaintext-auth, pop-before
+                (without a file: the password is OKURU_PASSWORD of the
+                environment, or in the URL)
   connect-timeout, reply-timeout, deadline
                 in seconds
   dns, self-address, mx-port, smtputf8
@@ -120,8 +122,8 @@ Exit status (sysexits):
   77  authentication: refused, not offered, or not safe there
   78  the configuration is missing or wrong
 Where recipients were rejected for several reasons, the last in this list of 69,
-67, 65, 75, 68, 76, 77, 78 counts. Who got it all the same is said on standard
-error.";
+67, 65, 75, 68, 76, 77, 78, 70 counts. Who got it all the same is said on
+standard error.";
 
 #[cfg(test)]
 mod tests {

@@ -129,6 +129,9 @@ impl Options {
             Mode::Deliver if self.recipients.is_empty() && !self.from_header => Err(usage(
                 "nobody is named to get the message: name recipients, or use -t, which takes those of the header",
             )),
+            Mode::RunQueue if self.from_header || !self.recipients.is_empty() => {
+                Err(usage("with -q no message is read, and there is no queue to be run"))
+            }
             Mode::Session if self.from_header => Err(usage("with -bs there is no header for -t to read")),
             Mode::Session if !self.recipients.is_empty() => {
                 Err(usage("with -bs recipients are named by RCPT, not as arguments"))
@@ -373,6 +376,7 @@ mod tests {
             (&["-V", "é", "bob"], "-V: "),
             (&["-bd"], "-bd: this is no daemon"),
             (&["-bv", "bob"], "-b: there is no mode \"v\""),
+            (&["-q", "bob"], "with -q no message is read"),
             (&["-bs", "-t"], "with -bs there is no header"),
             (&["-bs", "bob"], "with -bs recipients are named by RCPT"),
         ] {

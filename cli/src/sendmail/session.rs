@@ -58,7 +58,7 @@ struct Clerk {
 /// How the session ended.
 #[derive(Default)]
 struct Ending {
-    /// A message was cut short.
+    /// The last message was not completed.
     lost: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -73,6 +73,7 @@ impl Handler for Clerk {
     type Store = Intake;
 
     async fn store(&self, _: &Visit, _: MessageId) -> Result<Intake, Reply> {
+        self.ending.lost.store(false, Ordering::Relaxed);
         Ok(Intake { spool: Spool::default(), ending: Arc::clone(&self.ending) })
     }
 
@@ -142,16 +143,17 @@ impl Store for Intake {
 impl Ending {
     /// What became of each message has been said. What is told here is how the session went.
     fn exit(&self) -> Result<Exit, Failure> {
-        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if self.lost.load(Ordering::Relaxed) {
-            let what = "standard input ended within a message, which was not sent";
-            return Err(Failure { error: Error::new(ErrorCode::ProtocolClosed, what), exit: Exit::Protocol });
-        }
-        match error {
-            // Many clients close the connection without a word.
+        match self.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
             None => Ok(Exit::Success),
-            Some(error) if error.code() == ErrorCode::ProtocolClosed => Ok(Exit::Success),
-            Some(error) => Err(Failure { exit: Exit::Protocol.max(Exit::after(&error)), error }),
+            Some(error) if error.code() != ErrorCode::ProtocolClosed => {
+                Err(Failure { exit: Exit::Protocol.max(Exit::after(&error)), error })
+            }
+            // Many clients close the connection without a word.
+            Some(_) if !self.lost.load(Ordering::Relaxed) => Ok(Exit::Success),
+            Some(_) => {
+                let what = "standard input ended, and the last message was not complete and was not sent";
+                Err(Failure { error: Error::new(ErrorCode::ProtocolClosed, what), exit: Exit::Protocol })
+            }
         }
     }
 }

@@ -24,7 +24,6 @@ use crate::exit::{Exit, Failure};
 use crate::letter::in_words;
 
 /// What the configuration says.
-#[derive(Debug)]
 pub(crate) struct Settings {
     /// Where it was read.
     pub(crate) path: PathBuf,
@@ -103,9 +102,8 @@ impl Settings {
             Err(error) => {
                 let line =
                     error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().matches('\n').count());
-                // What else there might have been is a long list.
-                let what = error.message().split(", expected one of").next().unwrap_or_default();
-                return Err(configuration(format!("{}, line {}: {}", path.display(), line + 1, in_one_line(what))));
+                let what = in_words_of_ours(error.message());
+                return Err(configuration(format!("{}, line {}: {what}", path.display(), line + 1)));
             }
         };
         let in_file = |error: Error| configuration(format!("{}: {}", path.display(), error.what()));
@@ -129,8 +127,17 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     configuration(format!("the configuration {} can't be read: {}", path.display(), in_words(error)))
 }
 
-fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What the parser says in one line: without values, which may be secret, and without all the keys that there might have been.
+fn in_words_of_ours(message: &str) -> String {
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    match message.split_once(", expected ") {
+        Some((what, _)) if what.starts_with("unknown field ") => what.to_owned(),
+        Some((what, wanted)) if what.starts_with("invalid ") => {
+            let wanted = wanted.rsplit(", expected ").next().unwrap_or_default();
+            format!("what stands here is not what is wanted: {wanted}")
+        }
+        _ => message,
+    }
 }
 
 /// The caller's own file, or that of the system.
@@ -254,16 +261,23 @@ fn beside(configuration: &Path, file: PathBuf) -> PathBuf {
 
 /// A file with a secret is for its owner, and perhaps for a group; everybody else must be kept out.
 fn check_secrecy(path: &Path, what: &str) -> Result<(), Failure> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // What can't be looked at, can't be read either: that is told when it is.
-        if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0) {
-            let path = path.display();
-            return Err(configuration(format!("{path} {what}, and is open to everybody: chmod o-rwx {path}")));
-        }
+    // What can't be looked at, can't be read either: that is told when it is.
+    if fs::metadata(path).is_ok_and(|metadata| is_open_to_all(&metadata)) {
+        let path = path.display();
+        return Err(configuration(format!("{path} {what}, and is open to everybody: chmod o-rwx {path}")));
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn is_open_to_all(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o007 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_all(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// A string or a list of them.
@@ -304,9 +318,10 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 fn choice<'de, D: Deserializer<'de>, T: ValueEnum>(deserializer: D) -> Result<Option<T>, D::Error> {
     let word = String::deserialize(deserializer)?;
     let choice = T::from_str(&word, false).map_err(|_| {
+        // The word itself may be a secret at the wrong place.
         let words =
             T::value_variants().iter().filter_map(T::to_possible_value).map(|value| value.get_name().to_owned());
-        D::Error::custom(format!("{word:?} is none of {}", words.collect::<Vec<_>>().join(", ")))
+        D::Error::custom(format!("one of these is wanted: {}", words.collect::<Vec<_>>().join(", ")))
     })?;
     Ok(Some(choice))
 }

@@ -227,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn the_order_is_that_of_the_help() {
+        use Exit::{
+            Authentication, BadMessage, Configuration, NoHost, NoUser, Protocol, Rejected, Software, Unfinished,
+        };
+        let order =
+            [Rejected, NoUser, BadMessage, Unfinished, NoHost, Protocol, Authentication, Configuration, Software];
+        assert!(order.is_sorted());
+        assert_eq!(order.map(Exit::status), [69, 67, 65, 75, 68, 76, 77, 78, 70]);
+    }
+
+    #[test]
     fn who_got_it_is_told() {
         let outcome = outcome(vec![accepted(), replied(State::Rejected, "550 5.1.1 nobody")]);
         assert_eq!(sentences(&outcome).last().unwrap(), "<0@b.test> got it; <1@b.test> did not.");
