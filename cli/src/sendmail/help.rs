@@ -63,7 +63,8 @@ was accepted for all recipients, else by a 4yz or 5yz. If the relay refuses one
 recipient, the message is sent to none. Where recipients end differently all
 the same (by LMTP, or with direct), the reply is 451 unless all others were
 rejected for good, then 554, and says who got it. 451 is said too where nobody
-knows what became of a message: to send it again may send it twice.
+knows what became of a message: to send it again may send it twice. The exit
+status tells of the dialogue alone, and is 0 whatever became of the messages.
 
 Configuration, the first of these that there is; no other is read:
   -C FILE, or the file that OKURU_SENDMAIL_CONFIG names

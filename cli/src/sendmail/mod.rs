@@ -24,7 +24,7 @@ use self::header::Draft;
 use self::options::{Mode, Options};
 use self::post::Post;
 use self::spool::Spool;
-use crate::exit::{Exit, Failure, usage};
+use crate::exit::{Exit, Failure};
 use crate::report::print;
 
 /// A call of this program as one of those that every mail system has.
@@ -111,8 +111,7 @@ fn deliver(options: &Options) -> Result<Exit, Failure> {
 }
 
 fn usage_of(error: &Error, place: &str) -> Failure {
-    let failure = usage(format!("{place}, {}", error.what()));
-    Failure { error: Error::new(error.code(), failure.error.what().to_owned()), ..failure }
+    Failure { error: Error::new(error.code(), format!("{place}, {}", error.what())), exit: Exit::Usage }
 }
 
 fn bad_message(error: Error) -> Failure {

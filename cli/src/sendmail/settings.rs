@@ -132,7 +132,7 @@ fn in_words_of_ours(message: &str) -> String {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     match message.split_once(", expected ") {
         Some((what, _)) if what.starts_with("unknown field ") => what.to_owned(),
-        Some((what, wanted)) if what.starts_with("invalid ") => {
+        Some((what, wanted)) if what.starts_with("invalid type: ") || what.starts_with("invalid value: ") => {
             let wanted = wanted.rsplit(", expected ").next().unwrap_or_default();
             format!("what stands here is not what is wanted: {wanted}")
         }
