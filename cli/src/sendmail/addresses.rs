@@ -209,6 +209,24 @@ mod tests {
         }
     }
 
+    /// Every list of a few characters: what is a list of addresses already is left as it is.
+    #[test]
+    fn what_has_domains_is_left_alone() {
+        const CHARACTERS: [char; 14] = ['a', 'é', '.', '@', '<', '>', '(', ')', ',', ';', ':', '"', '\\', ' '];
+        let mut lists = vec![String::new()];
+        for _ in 0..5 {
+            let longer = |list: &String| CHARACTERS.map(|character| format!("{list}{character}"));
+            lists = lists.iter().flat_map(longer).collect();
+            for list in &lists {
+                let places = unqualified(list.as_bytes());
+                assert!(places.iter().all(|&place| list.is_char_boundary(place)), "{list}");
+                if mailboxes_in(list).is_ok() {
+                    assert!(places.is_empty(), "{list}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn aliases() {
         let addresses = here().alias("Root", &["ann@a.test, bob".to_owned(), "carl@c.test".to_owned()]).unwrap();
