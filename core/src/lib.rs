@@ -6,6 +6,7 @@
 //!
 //! The floors, each using only the ones below it:
 //!
+//! - [`options`]: all that can be chosen, by name and as plain values, for hosts in other languages
 //! - [`delivery`]: which message goes over which connection, where to and when
 //! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
 //! - `sasl`: each authentication mechanism
@@ -18,6 +19,7 @@ extern crate alloc;
 pub mod client;
 pub mod delivery;
 pub mod error;
+pub mod options;
 pub mod pop3;
 pub mod sasl;
 pub mod server;
