@@ -11,7 +11,7 @@ use crate::arguments::{ConnectionArguments, LoginArguments};
 use crate::envelope::in_option;
 use crate::exit::{Failure, usage};
 use crate::letter::in_words;
-use crate::trace::Tracer;
+use crate::trace::{Tracer, lines};
 
 /// The server at `url`, and how it is reached.
 pub(crate) fn options(url: &str, arguments: &ConnectionArguments, tracer: Option<&Tracer>) -> Result<Options, Failure> {
@@ -49,7 +49,7 @@ pub(crate) fn options(url: &str, arguments: &ConnectionArguments, tracer: Option
         options = options.reply_limits(ReplyLimits { line: usual.line.min(bytes), bytes, ..usual });
     }
     if let Some(tracer) = tracer.cloned() {
-        options = options.trace(move |trace| tracer(trace));
+        options = options.trace(move |trace| tracer(&lines(trace)));
     }
     Ok(options)
 }

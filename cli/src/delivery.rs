@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use okuru::mailer::{Backoff, DirectOptions, MailerOptions, PopLogin, Relay, Retry, Way};
+use okuru::mailer::{Backoff, DirectOptions, Event, MailerOptions, PopLogin, Relay, Retry, Way};
 use okuru::{Chunking, Options, Pipelining, Tls};
+use okuru_core::pop3;
 
 use crate::arguments::{MailerArguments, WayArguments};
 use crate::connection::{self, log_in};
 use crate::envelope::in_option;
 use crate::exit::{Failure, usage};
-use crate::trace::Tracer;
+use crate::trace::{Tracer, pop3_line};
 
 /// Which way messages go, and how.
 #[derive(Clone, Copy)]
@@ -61,6 +62,13 @@ impl Delivery<'_> {
         }
         if let Some(deadline) = self.deadline {
             options = options.deadline(deadline);
+        }
+        if let Some(tracer) = self.tracer.cloned() {
+            options = options.observe(move |event| {
+                if let Event::LogIn { event: pop3::Event::Trace(trace), .. } = event {
+                    tracer(&pop3_line(trace));
+                }
+            });
         }
         Ok(options)
     }

@@ -11,25 +11,21 @@ use okuru_core::syntax::MessageDate;
 
 use crate::exit::{Exit, Failure};
 use crate::letter::in_words;
-use crate::trace::{Tracer, content, lines};
+use crate::trace::{Tracer, content};
 
 /// Where the dialogue is told, if anywhere.
 pub(super) struct Transcript {
-    tell: Option<Tell>,
-    tracer: Option<Tracer>,
+    tell: Option<Tracer>,
 }
-
-/// Is told each piece of the dialogue, as it is shown.
-type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Transcript {
     /// At the end of a file that only its owner can read if it is new, and on standard error if that is wanted.
     pub(super) fn open(path: Option<&Path>, on_stderr: bool) -> Result<Self, Failure> {
         let file = path.map(begin).transpose()?.map(Mutex::new);
         if file.is_none() && !on_stderr {
-            return Ok(Self { tell: None, tracer: None });
+            return Ok(Self { tell: None });
         }
-        let tell: Tell = Arc::new(move |text| {
+        let tell: Tracer = Arc::new(move |text| {
             // To send the message is what matters.
             if let Some(file) = &file {
                 let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
@@ -38,13 +34,12 @@ impl Transcript {
                 let _ = io::stderr().write_all(text.as_bytes());
             }
         });
-        let told = Arc::clone(&tell);
-        Ok(Self { tell: Some(tell), tracer: Some(Arc::new(move |trace| told(&lines(trace)))) })
+        Ok(Self { tell: Some(tell) })
     }
 
     /// What is told the dialogue with the relay: `C: ` is what we say, `S: ` what it says.
     pub(super) fn tracer(&self) -> Option<&Tracer> {
-        self.tracer.as_ref()
+        self.tell.as_ref()
     }
 
     /// The dialogue on standard input and output: `< ` is what the client says, `> ` what we say.
