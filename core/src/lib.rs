@@ -9,6 +9,7 @@
 //! - [`delivery`]: which message goes over which connection, where to and when
 //! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
 //! - `sasl`: each authentication mechanism
+//! - [`dns`]: what is asked of the DNS, and what it says
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
 #![no_std]
@@ -17,6 +18,7 @@ extern crate alloc;
 
 pub mod client;
 pub mod delivery;
+pub mod dns;
 pub mod error;
 pub mod pop3;
 pub mod sasl;

@@ -58,16 +58,18 @@ impl Resolver {
         Ok(Self { resolver, is_trusted: address.ip().is_loopback() })
     }
 
-    /// Makes a look-up of a [`Route`].
+    /// Makes a look-up of a machine.
     pub async fn look_up(&self, query: &Query) -> Answer {
-        let Ok(name) = Name::from_ascii(query.name.as_str()) else {
+        let Ok(mut name) = Name::from_labels(query.name.labels().map(str::as_bytes)) else {
             return Answer::new(Records::NxDomain);
         };
-        let name = Name::from_labels(name.iter()).unwrap_or(name);
+        name.set_fqdn(true);
         let kind = match query.kind {
             QueryKind::Mx => RecordType::MX,
             QueryKind::A => RecordType::A,
             QueryKind::Aaaa => RecordType::AAAA,
+            QueryKind::Txt => RecordType::TXT,
+            QueryKind::Ptr => RecordType::PTR,
         };
         match self.resolver.lookup(name.clone(), kind).await {
             Ok(found) => Answer {
@@ -128,11 +130,30 @@ fn records(kind: QueryKind, found: &[Record]) -> Records {
     let records = match kind {
         QueryKind::Mx => Records::Exchanges(found.iter().filter_map(exchange).collect()),
         QueryKind::A | QueryKind::Aaaa => Records::Addresses(found.iter().filter_map(|it| it.data.ip_addr()).collect()),
+        QueryKind::Txt => Records::Texts(found.iter().filter_map(text).collect()),
+        QueryKind::Ptr => Records::Names(found.iter().filter_map(pointer).collect()),
     };
-    match &records {
-        Records::Exchanges(all) if all.is_empty() => Records::NoData,
-        Records::Addresses(all) if all.is_empty() => Records::NoData,
-        _ => records,
+    let is_empty = match &records {
+        Records::Exchanges(all) => all.is_empty(),
+        Records::Addresses(all) => all.is_empty(),
+        Records::Texts(all) => all.is_empty(),
+        Records::Names(all) => all.is_empty(),
+        _ => false,
+    };
+    if is_empty { Records::NoData } else { records }
+}
+
+fn text(record: &Record) -> Option<Vec<u8>> {
+    match &record.data {
+        RData::TXT(strings) => Some(strings.txt_data.concat()),
+        _ => None,
+    }
+}
+
+fn pointer(record: &Record) -> Option<String> {
+    match &record.data {
+        RData::PTR(name) => Some(name.to_ascii()),
+        _ => None,
     }
 }
 

@@ -1,0 +1,13 @@
+//! What is asked of the DNS, and what it says: one language for every machine that asks.
+//!
+//! A machine asks by a [`Query`]; the host makes the look-up, whatever it takes, and hands in an [`Answer`]. Names that are
+//! looked up are [`Name`]s, which hold more than a [`Domain`](crate::syntax::Domain) does: the labels of services and those that the
+//! macros of SPF make.
+
+mod answer;
+mod look_ups;
+mod name;
+
+pub use answer::{Answer, Exchange, Query, QueryId, QueryKind, Records};
+pub(crate) use look_ups::{Found, LookUps};
+pub use name::Name;
