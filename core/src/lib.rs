@@ -7,6 +7,7 @@
 //! The floors, each using only the ones below it:
 //!
 //! - [`delivery`]: which message goes over which connection, where to and when
+//! - [`policy`]: decisions about mail, with the look-ups asked of the host
 //! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
 //! - `sasl`: each authentication mechanism
 //! - [`dns`]: what is asked of the DNS, and what it says
@@ -20,6 +21,7 @@ pub mod client;
 pub mod delivery;
 pub mod dns;
 pub mod error;
+pub mod policy;
 pub mod pop3;
 pub mod sasl;
 pub mod server;

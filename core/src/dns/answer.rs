@@ -11,7 +11,7 @@ use super::Name;
 pub struct QueryId(pub u32);
 
 /// What records are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueryKind {
     /// MX (RFC 1035 §3.3.9).
     Mx,

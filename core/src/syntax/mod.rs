@@ -44,6 +44,7 @@ mod reply;
 mod reply_code;
 mod reply_framer;
 mod reply_scan;
+pub mod spf;
 mod xtext;
 
 pub use address_list::mailboxes_in;
