@@ -48,7 +48,9 @@ fn records(kind: QueryKind, entries: &[Entry]) -> Records {
             let text = |it: &Entry| if let Entry::Text(text) = it { Some(text.clone().into_bytes()) } else { None };
             Some(Records::Texts(entries.iter().filter_map(text).collect()))
         }
-        QueryKind::A if some(|it| matches!(it, Entry::Address(IpAddr::V4(_)))) => Some(addresses(entries, IpAddr::is_ipv4)),
+        QueryKind::A if some(|it| matches!(it, Entry::Address(IpAddr::V4(_)))) => {
+            Some(addresses(entries, IpAddr::is_ipv4))
+        }
         QueryKind::Aaaa if some(|it| matches!(it, Entry::Address(IpAddr::V6(_)))) => {
             Some(addresses(entries, IpAddr::is_ipv6))
         }

@@ -106,7 +106,8 @@ fn by_parts(address: IpAddr) -> String {
     }
 }
 
-fn push_transformed(value: &str, it: &Macro, out: &mut String) {
+/// Appends `value` as `it` wants it.
+pub(super) fn push_transformed(value: &str, it: &Macro, out: &mut String) {
     let delimiters = if it.delimiters.is_empty() { "." } else { &it.delimiters };
     let split = |c| delimiters.contains(c);
     let text = match (it.reversed, it.keep) {

@@ -34,11 +34,17 @@ mod check;
 mod config;
 mod evaluation;
 mod expansion;
+mod headers;
+mod lint;
 mod memory;
+mod remarks;
 mod request;
 mod verdict;
 
 pub use check::{Check, Output};
 pub use config::{Config, Limits};
+pub use headers::{authentication_results, received_spf};
+pub use lint::{Findings, Lint, LintOutput, RecordFound, TermFound};
+pub use remarks::{Remark, Severity};
 pub use request::{Identity, Request};
 pub use verdict::{LookedUp, SpfResult, Step, Verdict};
