@@ -16,6 +16,7 @@ mod report;
 mod route;
 mod send;
 mod sink;
+mod spf;
 mod trace;
 
 use std::io::{self, Write as _};
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Send(arguments) => send::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Spf(arguments) => spf::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {

@@ -5,9 +5,12 @@
 //! macros of SPF make.
 
 mod answer;
+mod inquiry;
 mod look_ups;
 mod name;
 
 pub use answer::{Answer, Exchange, Query, QueryId, QueryKind, Records};
+pub(crate) use inquiry::inquiry;
+pub use inquiry::{Inquiry, Output};
 pub(crate) use look_ups::{Found, LookUps};
 pub use name::Name;

@@ -12,23 +12,11 @@ use super::candidate::{About, Candidate, Fate, host_name};
 use super::config::{Config, Families};
 use super::exchanges::{Exchanges, Random, drop_not_better, select};
 use super::resolution::{BAD_SYNTAX, DIRECTORY, LOOP, NO_ROUTE, NO_SUCH_SYSTEM, NULL_MX, Resolution, Skipped, Verdict};
-use crate::dns::{Answer, Found, LookUps, Name, Query, QueryId, QueryKind, Records};
+use crate::dns::{self, Answer, Found, LookUps, Name, QueryId, QueryKind, Records};
 use crate::syntax::{Domain, EnhancedCode};
 
 /// What the host is to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Output {
-    /// Make this look-up, and hand in what came of it: [`Route::dns_answer`]. Others may be asked for before it is answered.
-    Resolve(Query),
-    /// Nothing to do before an answer comes, or `deadline` passes: [`Route::deadline_passed`].
-    Wait {
-        /// On the clock of the host.
-        deadline: Duration,
-    },
-    /// This is where mail goes. Stays the same for ever.
-    Done(Box<Resolution>),
-}
+pub type Output = dns::Output<Resolution>;
 
 /// From a domain to the servers to try. See the [module](super) for how to drive it.
 #[derive(Clone, Debug)]
@@ -76,6 +64,8 @@ enum Kind {
     /// The address says it.
     Literal,
 }
+
+dns::inquiry!(Route => Resolution);
 
 impl Route {
     /// A route to `domain`. `random` decides among servers of the same preference; without it the load is not shared.

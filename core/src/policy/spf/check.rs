@@ -12,23 +12,11 @@ use super::evaluation::{Fate, Judged, Scene, Unready, is_within};
 use super::memory::Memory;
 use super::request::Request;
 use super::verdict::{LookedUp, SpfResult, Step, Verdict};
-use crate::dns::{Answer, Name, Query, QueryId, QueryKind, Records};
+use crate::dns::{self, Answer, Name, QueryId, QueryKind, Records};
 use crate::syntax::spf::{Directive, DomainSpec, ExplainString, Mechanism, Qualifier, Record};
 
 /// What the host is to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Output {
-    /// Make this look-up, and hand in what came of it: [`Check::dns_answer`]. Others may be asked for before it is answered.
-    Resolve(Query),
-    /// Nothing to do before an answer comes, or `deadline` passes: [`Check::deadline_passed`].
-    Wait {
-        /// On the clock of the host.
-        deadline: Duration,
-    },
-    /// This is what it came to. Stays the same for ever.
-    Done(Box<Verdict>),
-}
+pub type Output = dns::Output<Verdict>;
 
 /// Whether a client may send mail in the name of a domain. See the [module](super) for how to drive it.
 #[derive(Clone, Debug)]
@@ -93,6 +81,8 @@ enum Turn {
     /// The record has this result, by this term, for this reason.
     Result(SpfResult, Option<String>, String),
 }
+
+dns::inquiry!(Check => Verdict);
 
 impl Check {
     /// A check of `request`.

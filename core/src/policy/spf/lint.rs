@@ -11,7 +11,7 @@ use super::config::Config;
 use super::expansion::push_transformed;
 use super::memory::Memory;
 use super::remarks::{Remark, Remarks, about_record};
-use crate::dns::{Answer, Name, Query, QueryId, QueryKind, Records};
+use crate::dns::{self, Answer, Name, QueryId, QueryKind, Records};
 use crate::syntax::Domain;
 use crate::syntax::spf::{Directive, DomainSpec, MacroLetter, MacroPart, Mechanism, Modifier, Qualifier, Record, Term};
 
@@ -54,20 +54,8 @@ pub struct TermFound {
     pub lookups: usize,
 }
 
-/// What the host is to do next, as the [`Output`](super::Output) of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum LintOutput {
-    /// Make this look-up, and hand in what came of it: [`Lint::dns_answer`].
-    Resolve(Query),
-    /// Nothing to do before an answer comes, or `deadline` passes: [`Lint::deadline_passed`].
-    Wait {
-        /// On the clock of the host.
-        deadline: Duration,
-    },
-    /// This is what was found. Stays the same for ever.
-    Done(Box<Findings>),
-}
+/// What the host is to do next.
+pub type LintOutput = dns::Output<Findings>;
 
 /// Finds out what a record means. Driven as a [`Check`](super::Check) is.
 #[derive(Clone, Debug)]
@@ -84,6 +72,8 @@ pub struct Lint {
 const MOST_TERMS: usize = 60;
 /// Beyond so many includes within each other nothing is looked at.
 const DEEPEST: usize = 20;
+
+dns::inquiry!(Lint => Findings);
 
 impl Lint {
     /// Looks at the record of `domain`.
