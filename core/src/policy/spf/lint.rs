@@ -169,10 +169,15 @@ impl Walk<'_> {
         about_record(domain, &record, text.len(), path.is_empty(), &mut self.remarks);
         path.push(domain.clone());
         let mut terms = Vec::new();
+        let mut is_decided = false;
         for term in record.terms() {
             let before = self.counted;
             let meaning = match term {
-                Term::Directive(directive) => self.directive(directive, domain, path),
+                Term::Directive(_) if is_decided => "this is never looked at".into(),
+                Term::Directive(directive) => {
+                    is_decided = directive.mechanism == Mechanism::All;
+                    self.directive(directive, domain, path)
+                }
                 Term::Modifier(Modifier::Explanation(spec)) => format!("the explanation of a failure is at {spec}"),
                 Term::Modifier(Modifier::Redirect(spec)) => {
                     if record.directives().all(|it| it.mechanism != Mechanism::All) {
