@@ -7,10 +7,12 @@
 mod answer;
 mod inquiry;
 mod look_ups;
+mod memory;
 mod name;
 
 pub use answer::{Answer, Exchange, Query, QueryId, QueryKind, Records};
 pub(crate) use inquiry::inquiry;
 pub use inquiry::{Inquiry, Output};
 pub(crate) use look_ups::{Found, LookUps};
+pub(crate) use memory::Memory;
 pub use name::Name;

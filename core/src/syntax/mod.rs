@@ -20,6 +20,7 @@ mod content_decoder;
 mod date_time;
 mod decimal;
 mod deliver_by;
+pub mod dmarc;
 mod domain;
 mod dsn;
 mod ehlo_name;
@@ -46,6 +47,7 @@ mod reply_code;
 mod reply_framer;
 mod reply_scan;
 pub mod spf;
+mod tag_list;
 mod xtext;
 
 pub use address_list::mailboxes_in;

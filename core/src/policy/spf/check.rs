@@ -9,10 +9,9 @@ use core::time::Duration;
 
 use super::config::Config;
 use super::evaluation::{Fate, Judged, Scene, Unready, is_within};
-use super::memory::Memory;
 use super::request::Request;
 use super::verdict::{LookedUp, SpfResult, Step, Verdict};
-use crate::dns::{self, Answer, Name, QueryId, QueryKind, Records};
+use crate::dns::{self, Answer, Memory, Name, QueryId, QueryKind, Records};
 use crate::syntax::spf::{Directive, DomainSpec, ExplainString, Mechanism, Qualifier, Record};
 
 /// What the host is to do next.
@@ -88,7 +87,7 @@ impl Check {
     /// A check of `request`.
     pub fn new(request: Request, config: Arc<Config>) -> Self {
         let mut check = Self {
-            memory: Memory::new(&config.limits),
+            memory: Memory::new(config.limits.aliases, config.limits.look_ups),
             request,
             config,
             deadline: None,

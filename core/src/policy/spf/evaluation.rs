@@ -8,10 +8,9 @@ use core::net::IpAddr;
 
 use super::config::Config;
 use super::expansion::reverse_name;
-use super::memory::Memory;
 use super::request::Request;
 use super::verdict::LookedUp;
-use crate::dns::{Exchange, Name, QueryKind, Records};
+use crate::dns::{Exchange, Memory, Name, QueryKind, Records};
 use crate::syntax::spf::{DomainSpec, DualPrefix, MacroLetter, Mechanism};
 
 /// What a term is judged by.

@@ -153,7 +153,7 @@ fn fit_for_a_name(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::spf::memory::Memory;
+    use crate::dns::Memory;
     use crate::policy::spf::{Config, Request};
 
     /// RFC 7208 section 7.4.
@@ -192,7 +192,7 @@ mod tests {
             (&v4, "%{S}", "strong-bad%40email.example.com"),
         ] {
             let config = Config::default();
-            let mut memory = Memory::new(&config.limits);
+            let mut memory = Memory::new(8, 50);
             let domain = request.domain_name().unwrap();
             let mut scene = Scene::new(request, &config, &mut memory, &domain);
             let text = ExplainString::parse(text.as_bytes()).unwrap();

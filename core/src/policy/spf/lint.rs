@@ -9,9 +9,8 @@ use core::time::Duration;
 
 use super::config::Config;
 use super::expansion::push_transformed;
-use super::memory::Memory;
 use super::remarks::{Remark, Remarks, about_record};
-use crate::dns::{self, Answer, Name, QueryId, QueryKind, Records};
+use crate::dns::{self, Answer, Memory, Name, QueryId, QueryKind, Records};
 use crate::syntax::Domain;
 use crate::syntax::spf::{Directive, DomainSpec, MacroLetter, MacroPart, Mechanism, Modifier, Qualifier, Record, Term};
 
@@ -82,7 +81,7 @@ impl Lint {
     ///
     /// `address.syntax` if that is no name.
     pub fn new(domain: &Domain, config: Arc<Config>) -> Result<Self, crate::Error> {
-        let memory = Memory::new(&config.limits);
+        let memory = Memory::new(config.limits.aliases, config.limits.look_ups);
         let mut lint =
             Self { domain: Name::try_from(domain)?, config, memory, deadline: None, is_late: false, findings: None };
         lint.proceed();

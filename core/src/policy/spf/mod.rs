@@ -36,7 +36,6 @@ mod evaluation;
 mod expansion;
 mod headers;
 mod lint;
-mod memory;
 mod remarks;
 mod request;
 mod verdict;

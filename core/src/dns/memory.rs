@@ -3,12 +3,13 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
-use super::config::Limits;
-use crate::dns::{Answer, LookUps, Name, Query, QueryId, QueryKind, Records};
+use super::answer::{Answer, Query, QueryId, QueryKind, Records};
+use super::look_ups::LookUps;
+use super::name::Name;
 
-/// All look-ups of a check.
+/// All look-ups of a machine that may ask for the same thing again and again.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     look_ups: LookUps<Question>,
     /// `None` while nothing has come.
     known: BTreeMap<Question, Option<Arc<Records>>>,
@@ -18,12 +19,13 @@ pub(super) struct Memory {
 type Question = (Name, QueryKind);
 
 impl Memory {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { look_ups: LookUps::new(limits.aliases, limits.look_ups), known: BTreeMap::new(), asked: 0 }
+    /// With bounds for aliases behind each other, and for look-ups in all.
+    pub(crate) fn new(most_aliases: usize, most_look_ups: usize) -> Self {
+        Self { look_ups: LookUps::new(most_aliases, most_look_ups), known: BTreeMap::new(), asked: 0 }
     }
 
     /// What came of a question, which is asked if it has not been. `None` while nothing has come.
-    pub(super) fn ask(&mut self, name: &Name, kind: QueryKind) -> Option<Arc<Records>> {
+    pub(crate) fn ask(&mut self, name: &Name, kind: QueryKind) -> Option<Arc<Records>> {
         let question = (name.clone(), kind);
         if !self.known.contains_key(&question) {
             self.known.insert(question.clone(), None);
@@ -33,19 +35,19 @@ impl Memory {
         self.known.get(&question).cloned().flatten()
     }
 
-    pub(super) fn next_query(&mut self) -> Option<Query> {
+    pub(crate) fn next_query(&mut self) -> Option<Query> {
         let query = self.look_ups.next_query()?;
         self.asked += 1;
         Some(query)
     }
 
-    pub(super) fn answered(&mut self, id: QueryId, answer: Answer) {
+    pub(crate) fn answered(&mut self, id: QueryId, answer: Answer) {
         self.look_ups.answered(id, answer);
         self.take_in();
     }
 
     /// How many look-ups were asked of the host.
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked
     }
 
