@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Tell what a server offers, without sending anything.
     #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
     Probe(Box<ProbeArguments>),
+    /// Tell who may send mail in the name of a domain, or whether a client may (SPF).
+    #[command(long_about = help::SPF, after_help = help::SPF_END)]
+    Spf(SpfArguments),
     /// Take messages, and show what came: a server to develop against.
     #[command(long_about = help::SINK, after_help = help::SINK_END)]
     Sink(Box<SinkArguments>),
@@ -236,6 +239,34 @@ pub(crate) struct RouteArguments {
     pub(crate) ehlo: Option<String>,
 
     /// Print one line of JSON for each address.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// `okuru spf`
+#[derive(Args, Debug)]
+pub(crate) struct SpfArguments {
+    /// The domain whose record is explained.
+    #[arg(value_name = "DOMAIN", required_unless_present = "check")]
+    pub(crate) domain: Option<String>,
+
+    /// Check whether the client at this address may send from this mailbox, `<>` for nobody, when it calls itself so.
+    #[arg(long, num_args = 3, value_names = ["IP", "FROM", "HELO"], conflicts_with = "domain")]
+    pub(crate) check: Vec<String>,
+
+    /// Check what the client calls itself, not from whom it sends.
+    #[arg(long, requires = "check")]
+    pub(crate) helo: bool,
+
+    /// What the host is called that makes the check.
+    #[arg(long, value_name = "NAME", requires = "check")]
+    pub(crate) receiver: Option<String>,
+
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// Print one object of JSON.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }

@@ -18,6 +18,7 @@ mod route;
 mod send;
 mod sendmail;
 mod sink;
+mod spf;
 mod trace;
 
 use std::io::{self, Write as _};
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Sendmail => sendmail::run(sendmail::Call::Sendmail(Vec::new())),
         Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Spf(arguments) => spf::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {

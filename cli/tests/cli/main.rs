@@ -17,5 +17,6 @@ mod server;
 mod sink;
 mod sink_faults;
 mod sink_under_load;
+mod spf;
 #[path = "../support/sink.rs"]
 mod started_sink;
