@@ -20,6 +20,7 @@ mod content_decoder;
 mod date_time;
 mod decimal;
 mod deliver_by;
+pub mod dkim;
 pub mod dmarc;
 mod domain;
 mod dsn;

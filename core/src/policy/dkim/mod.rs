@@ -1,35 +1,31 @@
-//! Whether a message is as a domain has signed it (RFC 6376).
+//! Whether a message is as a domain has signed it, and signing (RFC 6376, RFC 8301, RFC 8463).
+//!
+//! - a [`Signer`] makes `DKIM-Signature` fields: a [`Signing`] takes a message piece by piece, and gives the field to go before it
+//! - a [`Verifier`] takes a message piece by piece, asks the DNS for the keys, and tells of each signature whether it holds
+//!
+//! Neither keeps more of a message than its header. A CR or LF alone counts as CR LF in both, since that is what a message has when it
+//! is sent.
+//!
+//! [`DkimResult`] is there without the feature `dkim` as well.
 
-/// What a signature came to (RFC 8601 §2.7.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DkimResult {
-    /// The message has none.
-    None,
-    /// It holds.
-    Pass,
-    /// It does not hold.
-    Fail,
-    /// It holds, and is not taken, for a reason of our own.
-    Policy,
-    /// It can't be read.
-    Neutral,
-    /// Nobody knows for now.
-    TempError,
-    /// It can't be checked, now or ever.
-    PermError,
-}
+#[cfg(feature = "dkim")]
+mod hashes;
+#[cfg(feature = "dkim")]
+mod key;
+#[cfg(feature = "dkim")]
+mod message;
+mod result;
+#[cfg(feature = "dkim")]
+mod signer;
+#[cfg(all(test, feature = "dkim"))]
+mod tests;
+#[cfg(feature = "dkim")]
+mod verifier;
 
-impl DkimResult {
-    /// `none`, `pass`, `fail`, `policy`, `neutral`, `temperror` or `permerror`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Policy => "policy",
-            Self::Neutral => "neutral",
-            Self::TempError => "temperror",
-            Self::PermError => "permerror",
-        }
-    }
-}
+#[cfg(feature = "dkim")]
+pub use key::SigningKey;
+pub use result::DkimResult;
+#[cfg(feature = "dkim")]
+pub use signer::{Signer, Signing, SigningOptions};
+#[cfg(feature = "dkim")]
+pub use verifier::{Output, SignatureVerdict, Verdict, Verifier, VerifierConfig};
