@@ -87,6 +87,10 @@ impl Value {
         Ok(number as u32)
     }
 
+    pub(super) fn size(&self) -> Result<usize, Error> {
+        Ok(usize::try_from(self.count()?).unwrap_or(usize::MAX))
+    }
+
     pub(super) fn small_count(&self) -> Result<u16, Error> {
         self.count()?.try_into().map_err(|_| wanted("a whole number from 1 to 65535"))
     }
