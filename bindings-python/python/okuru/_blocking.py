@@ -29,12 +29,13 @@ class Blocking:
     def on_writable(self, sock: Any, callback: Callback) -> None:
         self._watch(sock.fileno(), self._writers, callback)
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def run(self, work: Callable[[], Any], done: Callable[[Any], None], *, blocks: bool) -> Callable[[], Any]:
         try:
             result = work()
         except Exception as failed:
             result = failed
         self._done.append((done, result))
+        return _nothing
 
     def wake_at(self, deadline: int) -> None:
         if self._wake_at is None or deadline < self._wake_at:
@@ -76,6 +77,10 @@ class Blocking:
             self._poll.register(number, wanted)
         else:
             self._poll.unregister(number)
+
+
+def _nothing() -> None:
+    """What has been done at once can't be cancelled."""
 
 
 class _Select:

@@ -15,8 +15,7 @@ from typing import Any, Callable, Iterator, Optional, Protocol
 
 from okuru import _dns, _opening
 from okuru._content import AsyncSource, Source
-from okuru._errors import error
-from okuru._link import Link, broken, lost
+from okuru._link import Link, broken
 from okuru._okuru import Mailer, Message, Outcome
 from okuru._opening import Opening
 from okuru._settings import Settings
@@ -39,8 +38,11 @@ class Host(Protocol):
     def on_writable(self, sock: Any, callback: Optional[Callable[[], None]]) -> None:
         """The same when something can be written."""
 
-    def run(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Does work that may take long, and calls back with what it gave or raised. An awaitable is awaited."""
+    def run(self, work: Callable[[], Any], done: Callable[[Any], None], *, blocks: bool) -> Callable[[], Any]:
+        """Does work, and calls back later with what it gave or raised. Either it blocks, or it gives what is to be awaited.
+
+        Gives what cancels it.
+        """
 
     def wake_at(self, deadline: int) -> None:
         """Calls `Driver.time_passed` at this moment at the latest."""
@@ -77,6 +79,8 @@ class Driver:
         )
         self.machine.observe(log.isEnabledFor(logging.INFO) or settings.trace is not None)
         self.is_done = False
+        #: Told when all is over.
+        self.on_done: Optional[Callable[[], None]] = None
         self.deadline: Optional[int] = None
         self._links: dict[int, Link] = {}
         self._openings: dict[int, Opening] = {}
@@ -97,16 +101,12 @@ class Driver:
         self._calls[call.number] = call
         return call
 
-    def feed(self, call: Call) -> None:
-        """Takes messages while they are wanted, and goes on."""
-        if not call.is_all:
-            taken, call.is_all = self.machine.submit(
-                monotonic_ns(), call.number, call.taken, call.messages, MOST_TAKEN
-            )
-            call.taken += taken
-            if not taken:
-                return
-        self.advance()
+    def feed(self, call: Call, most: int = MOST_TAKEN) -> None:
+        """Takes messages of a call while they are wanted, and goes on."""
+        taken, call.is_all = self.machine.submit(monotonic_ns(), call.number, call.taken, call.messages, most)
+        call.taken += taken
+        if taken:
+            self.advance()
 
     def leave(self, call: Call) -> None:
         """Nobody waits for the outcomes of this call any more: what has not ended is cancelled."""
@@ -156,6 +156,8 @@ class Driver:
             if not again:
                 break
             self._settle()
+        if self.is_done and self.on_done is not None:
+            self.on_done()
         if deadline is not None and (self.deadline is None or deadline < self.deadline):
             self.deadline = deadline
             self.host.wake_at(deadline)
@@ -381,7 +383,9 @@ class Driver:
         self._look_ups[number] = (host, deadline)
         self.host.wake_at(deadline)
         self.host.run(
-            lambda: _opening.look_up(host, port), lambda found: self._looked_up(number, server, host, deadline, found)
+            lambda: _opening.look_up(host, port),
+            lambda found: self._looked_up(number, server, host, deadline, found),
+            blocks=True,
         )
         return True
 
@@ -446,7 +450,7 @@ class Driver:
         if source is None:
             self.machine.failed(monotonic_ns(), number, "auth.token", "nobody gives a token")
         else:
-            self.host.run(source, done)
+            self.host.run(source, done, blocks=not inspect.iscoroutinefunction(source))
 
     def _resolve(self, look_up: int, name: str, kind: str) -> bool:
         def done(answer: Any) -> None:
@@ -456,7 +460,7 @@ class Driver:
             self.machine.dns_answer(look_up, **answer)
             self.advance()
 
-        self.host.run(lambda: _dns.look_up(name, kind, self.settings.dns), done)
+        self.host.run(lambda: _dns.look_up(name, kind, self.settings.dns), done, blocks=True)
         return True
 
     # Contents that come piece by piece.
@@ -470,7 +474,11 @@ class Driver:
             return False
         source = self.machine.source(message)
         if isinstance(source, AsyncSource):
-            self.host.run(lambda: source.aread(offset), lambda chunk: self._read_later(link, message, offset, chunk))
+            self.host.run(
+                lambda: source.aread(offset),
+                lambda chunk: self._read_later(link, message, offset, chunk),
+                blocks=False,
+            )
             return False
         if isinstance(source, Source):
             self._hand_in(link, message, offset, self._chunk(source, offset))
@@ -542,4 +550,4 @@ async def awaited(work: Callable[[], Any]) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-__all__ = ["Call", "Driver", "Host", "awaited", "error", "lost"]
+__all__ = ["Call", "Driver", "Host", "awaited"]
