@@ -29,15 +29,15 @@ pub(crate) struct Recipient {
 #[pymethods]
 impl Recipient {
     #[new]
-    #[pyo3(signature = (address, *, notify=None, orcpt=None, param=Vec::new()))]
+    #[pyo3(signature = (address, *, notify=None, orcpt=None, param=None))]
     fn new(
         py: Python<'_>,
         address: String,
         notify: Option<String>,
         orcpt: Option<String>,
-        param: Vec<String>,
+        param: Option<Vec<String>>,
     ) -> PyResult<Self> {
-        let recipient = Self { address, notify, orcpt, param };
+        let recipient = Self { address, notify, orcpt, param: param.unwrap_or_default() };
         recipient.for_core(&MessageOptions::default()).map_err(|error| raised(py, &error))?;
         Ok(recipient)
     }

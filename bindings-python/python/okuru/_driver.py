@@ -28,6 +28,9 @@ SETTLE = 20_000_000
 #: So many messages are taken at once, so that those who wait for outcomes get their turn.
 MOST_TAKEN = 1000
 
+#: More are taken when so many have ended, since one by one costs a call each; and while there are fewer under way.
+FEW = 250
+
 
 class Host(Protocol):
     """What waits."""
@@ -56,6 +59,8 @@ class Call:
         self.messages = messages
         self.taken = 0
         self.ended = 0
+        #: How many had to end before more are taken.
+        self.until = 0
         #: All messages have been taken.
         self.is_all = False
         #: Those that have not been handed on.
@@ -103,8 +108,11 @@ class Driver:
 
     def feed(self, call: Call, most: int = MOST_TAKEN) -> None:
         """Takes messages of a call while they are wanted, and goes on."""
+        if call.is_all or call.ended < call.until or not self.machine.wants_message:
+            return
         taken, call.is_all = self.machine.submit(monotonic_ns(), call.number, call.taken, call.messages, most)
         call.taken += taken
+        call.until = call.ended + FEW if call.taken - call.ended > FEW else 0
         if taken:
             self.advance()
 
@@ -118,6 +126,11 @@ class Driver:
         """What is there is sent, then everything is closed."""
         self.machine.finish()
         self.advance()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for outcomes."""
+        return bool(self._calls)
 
     def abandon(self) -> None:
         """Closes all sockets at once."""
