@@ -14,6 +14,10 @@ from typing import Callable
 from .cells import LARGE, Cell
 
 
+HERE = Path(__file__).resolve().parent.parent
+
+PYTHON = HERE.parent / "bindings-python" / ".venv" / "bin" / "python"
+
 LEVELS = ("none", "message", "session", "streaming")
 
 
@@ -84,6 +88,26 @@ def smtp_source(program: str) -> Runner:
     return Runner("smtp-source", "none", command, adds_empty_line=True, environment=environment)
 
 
+def python(name: str, client: str, level: str, runs_in: Callable[[Cell], bool] = lambda cell: True) -> Runner:
+    def command(job: Job) -> list[str]:
+        program = [str(PYTHON), str(HERE / "clients" / "send.py"), "--client", client, "--level", level]
+        return [*program, "--message", str(job.message_file), *job.flags()]
+
+    return Runner(name, level, command, runs_in)
+
+
+def pythons() -> tuple[list[Runner], list[str]]:
+    if not PYTHON.exists():
+        return [], ["The Python package is not built, so its rows and its rivals' are left out: make python builds it."]
+    levels = ("message", "session", "streaming")
+    return [
+        *(python(f"okuru for Python, {level}", "okuru", level) for level in levels),
+        *(python(f"okuru for Python, asyncio, {level}", "okuru-asyncio", level) for level in levels),
+        python("smtplib", "smtplib", "none", lambda cell: cell.connections == 1),
+        python("aiosmtplib", "aiosmtplib", "none"),
+    ], []
+
+
 def find() -> tuple[list[Runner], list[str]]:
     """Every runner that is there, and a sentence for each that is not."""
     plain = {"level": "none", "adds_empty_line": True}
@@ -98,8 +122,10 @@ def find() -> tuple[list[Runner], list[str]]:
         Runner("mail-send", command=own("run-mail-send"), **plain),
         Runner("mail-send, quick ACKs", command=own("run-mail-send"), runs_in=is_small, quick_ack=True, **plain),
     ]
+    more, missing = pythons()
+    runners += more
     program = shutil.which(os.environ.get("SMTP_SOURCE", "smtp-source"), path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         sentence = "smtp-source is not here, so its rows are left out: Debian's package postfix has it, or SMTP_SOURCE says where it is."
-        return runners, [sentence]
-    return [*runners, smtp_source(program)], []
+        return runners, [*missing, sentence]
+    return [*runners, smtp_source(program)], missing
