@@ -58,6 +58,8 @@ pub struct Step {
     pub events: Vec<Event>,
     /// When to call [`deadline_passed`](Mailer::deadline_passed) and take the next step, if nothing comes before.
     pub deadline: Option<Duration>,
+    /// Enough is gathered for now: more is told by a step once that has been [`written`](Mailer::written).
+    pub goes_on: bool,
     /// Nothing is left to be done: [`Output::Done`].
     pub is_done: bool,
 }
@@ -144,6 +146,7 @@ impl<B: AsRef<[u8]>> Stepper<B> {
                 Output::Event(_) => {}
                 Output::Wait { deadline } => {
                     step.deadline = deadline;
+                    step.goes_on = !self.owed.is_empty();
                     return step;
                 }
                 Output::Done => {

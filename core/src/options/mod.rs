@@ -26,7 +26,8 @@
 //! | `pipelining`, `chunking` | `none`, `message`, `session`, `streaming`; `auto`, `prefer`, `never` |
 //! | `connect_timeout` | seconds or a text such as `30s`; told to the host, 30 s if nothing is said |
 //! | `reply_timeout` | for each reply; one by one: `greeting_timeout`, `command_timeout`, `mail_timeout`, `rcpt_timeout`, `data_timeout`, `write_timeout`, `content_timeout`, `quit_timeout`, `tls_timeout` |
-//! | `max_reply` | octets of a reply |
+//! | `max_reply`, `max_reply_line`, `max_reply_lines` | octets of a reply, and of a line of it; lines of it |
+//! | `in_flight_messages`, `in_flight_bytes`, `in_flight_bytes_per_second`, `in_flight_most_bytes` | what may be unanswered at `streaming` ([`InFlight`](crate::client::InFlight)) |
 //! | `source_address` | told to the host; direct delivery then goes to addresses of its family only |
 //! | `pop_before`, `pop_expires` | `pop3://user:password@host` ([`LogIn::at`](crate::delivery::mailer::LogIn::at)), for how long that holds |
 //! | `trace` | flag: the dialogue is told |

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::value::{Value, in_option};
-use crate::client::{Authentication, Chunking, Config, Pipelining, ServerAddress, ServerUrl, Timeouts, Tls};
+use crate::client::{Authentication, Chunking, Config, InFlight, Pipelining, ServerAddress, ServerUrl, Timeouts, Tls};
 use crate::delivery::dispatcher::{HostPolicy, Quota, Rate};
 use crate::delivery::mailer::{LogIn, Relay};
 use crate::error::{Error, ErrorCode};
@@ -26,6 +26,8 @@ pub(super) struct ServerOptions {
     /// For each step by itself.
     timeouts: Vec<(Clock, Duration)>,
     max_reply: Option<u32>,
+    reply_limits: ReplyLimits,
+    in_flight: InFlight,
     trace: bool,
     pub(super) connections: Option<u32>,
     pub(super) rates: Vec<Rate>,
@@ -111,6 +113,12 @@ impl ServerOptions {
             "chunking" => self.chunking = value.word(CHUNKING)?,
             "reply_timeout" => self.reply_timeout = Some(value.duration()?),
             "max_reply" => self.max_reply = Some(value.count()?),
+            "max_reply_line" => self.reply_limits.line = value.size()?,
+            "max_reply_lines" => self.reply_limits.lines = value.size()?,
+            "in_flight_messages" => self.in_flight.messages = value.size()?,
+            "in_flight_bytes" => self.in_flight.bytes = value.octets()?,
+            "in_flight_bytes_per_second" => self.in_flight.bytes_per_second = value.octets()?,
+            "in_flight_most_bytes" => self.in_flight.most_bytes = value.octets()?,
             "trace" => self.trace = value.flag()?,
             "connections" => self.connections = Some(value.count()?),
             "rate" => self.rates = value.each().iter().map(Value::rate).collect::<Result<_, _>>()?,
@@ -183,7 +191,7 @@ impl ServerOptions {
         for (clock, duration) in &self.timeouts {
             *clock(&mut timeouts) = *duration;
         }
-        let usual = ReplyLimits::default();
+        let usual = self.reply_limits;
         let bytes = self.max_reply.map_or(usual.bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let ehlo = self.ehlo.clone().unwrap_or_else(|| EhloName::of_host("", None));
         Config {
@@ -192,6 +200,7 @@ impl ServerOptions {
             chunking: self.chunking,
             timeouts,
             reply_limits: ReplyLimits { line: usual.line.min(bytes), bytes, ..usual },
+            in_flight: self.in_flight,
             trace: self.trace,
             ..Config::new(self.tls_name.as_deref().unwrap_or(server_name), ehlo)
         }
