@@ -4,6 +4,7 @@ mod amounts;
 mod arguments;
 mod connection;
 mod demo;
+mod dkim;
 mod envelope;
 mod exit;
 mod help;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Send(arguments) => send::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Dkim { command } => dkim::run(&command),
         Command::Spf(arguments) => spf::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
