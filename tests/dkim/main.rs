@@ -115,6 +115,11 @@ fn we_take_what_dkimpy_signs_and_see_what_is_changed() {
     }
 }
 
+/// OpenDKIM's test mode is that of a milter, which is not told of all the white space behind a colon.
+fn opendkim_can_read(message: &str) -> bool {
+    !message.contains(":  ") && !message.contains(":\r\n")
+}
+
 /// Runs OpenDKIM on a message in a file, with this configuration; gives what it says.
 fn opendkim(name: &str, message: &str, configuration: &str) -> String {
     let path = |end: &str| Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("opendkim-{name}.{end}"));
@@ -134,15 +139,12 @@ fn opendkim_takes_what_we_sign_and_sees_what_is_changed() {
     std::fs::write(&keys_file, format!("{KEY_NAME} {}\n", rsa.record())).unwrap();
     let configuration = format!("Mode v\nTestPublicKeys {}\n", keys_file.display());
     for form in FORMS {
-        for message in MESSAGES {
+        for message in MESSAGES.into_iter().filter(|message| opendkim_can_read(message)) {
             let signed = sign(&rsa, form, message);
             let told = opendkim("verify", &signed, &configuration);
-            assert!(
-                told.contains("verification (s=sel d=example.org, 2048-bit key) succeeded"),
-                "{form}\n{told}\n{signed}"
-            );
+            assert!(told.contains("dkim=pass (2048-bit key) header.d=example.org"), "{form}\n{told}\n{signed}");
             let told = opendkim("verify", &signed.replace("Subject: ", "Subject: x"), &configuration);
-            assert!(!told.contains("succeeded") && told.contains("example.org"), "{told}");
+            assert!(told.contains("dkim=fail"), "{told}");
         }
     }
 }
@@ -152,7 +154,7 @@ fn we_take_what_opendkim_signs() {
     let (path, pem) = rsa_key();
     let record = SigningKey::from_pem(pem).unwrap().record();
     for form in FORMS {
-        for message in MESSAGES {
+        for message in MESSAGES.into_iter().filter(|message| opendkim_can_read(message)) {
             let configuration = format!(
                 "Mode s\nDomain example.org\nSelector sel\nKeyFile {}\nCanonicalization {form}\nOversignHeaders From\n\
                  RequireSafeKeys no\nSubDomains no\n",
