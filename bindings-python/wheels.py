@@ -44,9 +44,10 @@ def interpreters() -> list[str]:
     """Every CPython at hand from 3.9 on, each version once, the running one first."""
     found = {f"python3.{sys.version_info[1]}": sys.executable}
     for minor in range(9, 20):
-        path = shutil.which(f"python3.{minor}")
-        if path is not None and subprocess.run([path, "-c", "import venv, ssl"], capture_output=True).returncode == 0:
-            found.setdefault(f"python3.{minor}", path)
+        known = [shutil.which(f"python3.{minor}"), *Path.home().glob(f".pyenv/versions/*/bin/python3.{minor}")]
+        for path in map(str, filter(None, known)):
+            if subprocess.run([path, "-c", "import venv, ssl"], capture_output=True).returncode == 0:
+                found.setdefault(f"python3.{minor}", path)
     return list(found.values())
 
 
@@ -67,7 +68,9 @@ def send_with(python: str, package: Path) -> None:
 
 
 def run(command: list[str], cwd: object = HERE) -> None:
-    subprocess.run(command, check=True, cwd=str(cwd))
+    # maturin looks for zig where its own Python is.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(command, check=True, cwd=str(cwd), env={**os.environ, "PATH": path})
 
 
 if __name__ == "__main__":
