@@ -6,6 +6,9 @@ import asyncio
 import gc
 import os
 import resource
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import okuru
@@ -65,3 +68,26 @@ def test_clients_leave_nothing(sink: Start) -> None:
         okuru.send(b"x", server=started.url, tls="none", **ADDRESSES)
     gc.collect()
     assert descriptors() <= before
+
+
+HOLDS_NO_FILE = """
+import pathlib, resource, sys, okuru
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with okuru.Client(sys.argv[1], tls="none") as client:
+    to = {"sender": "ann@example.com", "recipients": "bob@example.org"}
+    client.send(b"x", **to).raise_for_state()
+    before = peak()
+    client.send(pathlib.Path(sys.argv[2]), **to).raise_for_state()
+    print(peak() - before)
+"""
+
+
+def test_a_file_is_never_held(sink: Start, tmp_path: Path) -> None:
+    path = tmp_path / "large.eml"
+    with open(path, "wb") as file:
+        file.write(b"Subject: large\r\n\r\n")
+        for _ in range(64):
+            file.write((b"x" * 62 + b"\r\n") * (1 << 14))
+    command = [sys.executable, "-c", HOLDS_NO_FILE, sink("--size", "100000000").url, str(path)]
+    grown = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    assert grown < 16 << 10, f"{grown} kB for a file of {path.stat().st_size >> 10} kB"
