@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
-FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route
+FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route spf
 FUZZ_SECONDS ?= 60
 CARGO_FUZZ = 0.13.1
 
@@ -17,11 +17,12 @@ demo: ## Send three real messages to a server in the same process, and show the 
 
 test: format lint docs no-std corpus servers unit python ## Everything that has to pass: style, docs, no_std builds, every test, real servers
 
-bench: ## Measure clients beside lettre, mail-send and smtp-source, and servers beside smtp-sink, aiosmtpd and smtp-server (some 20 minutes)
+bench: ## Measure clients beside lettre, mail-send and smtp-source, servers beside smtp-sink, aiosmtpd and smtp-server, direct delivery beside Postfix (some 20 minutes)
 	tests/servers/install
 	$(MAKE) python-release
 	python3 benches/bench.py
 	python3 benches/servers.py
+	python3 benches/direct.py
 
 instructions: ## Count instructions a message under callgrind
 	python3 benches/bench.py --instructions
