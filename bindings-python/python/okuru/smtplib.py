@@ -274,11 +274,11 @@ class SMTP:
             if not self.has_extn("smtputf8"):
                 raise SMTPNotSupportedError("SMTPUTF8 not supported by server")
             self.command_encoding = "utf-8"
-        return self.docmd("mail", f"FROM:{quoteaddr(sender)}{self._words(options)}")
+        return self.docmd("mail", f"from:{quoteaddr(sender)}{self._words(options)}")
 
     def rcpt(self, recip: str, options: Sequence[str] = ()) -> Answer:
         """RCPT."""
-        return self.docmd("rcpt", f"TO:{quoteaddr(recip)}{self._words(options)}")
+        return self.docmd("rcpt", f"to:{quoteaddr(recip)}{self._words(options)}")
 
     def data(self, msg: Union[str, bytes]) -> Answer:
         """DATA and the content, whose lines get CR LF and dots; gives the last reply. SMTPDataError if DATA is refused."""
@@ -767,7 +767,7 @@ def _verdict(outcome: Outcome, sender: str, to: list[str]) -> Refused:
             refused[address] = _answer(each.reply) if each.reply else (451, str(error.what).encode())
     if error is None or outcome.state == "partial":
         return refused
-    if error.reply is None:
+    if error.reply is None or error.code.startswith(("connect.", "protocol.", "timeout.")):
         raise SMTPServerDisconnected(str(error)) from error
     code, text = _answer(error.reply)
     if error.step == "at MAIL":
