@@ -146,6 +146,13 @@ def test_lmtp_answers_for_each_recipient() -> None:
     assert server.lines[0] == "lhlo client.example"
 
 
+def test_lmtp_to_addresses_that_are_in_no_rfc() -> None:
+    rule = refusing("<CONTENT 1", "552 full")
+    with ScriptedServer(rule=rule, finals=3) as server, client(server, smtplib.LMTP) as session:
+        assert session.sendmail("s@example.com", ["r1", "r2", "r3"], CONTENT) == {"r2": (552, b"full")}
+        assert session.noop() == (250, b"ok")
+
+
 def test_lmtp_by_single_commands() -> None:
     rule = refusing("<CONTENT 1", "552 full")
     with ScriptedServer(rule=rule, finals=3) as server, client(server, smtplib.LMTP) as session:
@@ -153,7 +160,8 @@ def test_lmtp_by_single_commands() -> None:
         session.mail("s@example.com")
         for to in TO:
             session.rcpt(to)
-        assert session.data(CONTENT) == (552, b"full")
+        assert session.data(CONTENT) == (250, b"taken")
+        assert [session.getreply() for _ in TO[1:]] == [(552, b"full"), (250, b"taken")]
         assert session.noop() == (250, b"ok")
 
 

@@ -282,7 +282,9 @@ class SMTP:
 
     def data(self, msg: Union[str, bytes]) -> Answer:
         """DATA and the content, whose lines get CR LF and dots; gives the last reply. SMTPDataError if DATA is refused."""
-        self._begin_data()
+        code, text = self.docmd("data")
+        if code != 354:
+            raise SMTPDataError(code, text)
         self.send(dotted(_octets(msg)))
         return self.getreply()
 
@@ -498,11 +500,6 @@ class SMTP:
     def _words(self, options: Sequence[str]) -> str:
         return "".join(f" {option}" for option in options) if self.does_esmtp else ""
 
-    def _begin_data(self) -> None:
-        code, text = self.docmd("data")
-        if code != 354:
-            raise SMTPDataError(code, text)
-
     def _exchange(self, mechanism: str) -> SaslClient:
         return SaslClient(
             mechanism,
@@ -616,11 +613,14 @@ class SMTP:
         if len(refused) == len(to):
             self._rset()
             raise SMTPRecipientsRefused(refused)
-        code, text = self.data(content)
-        if code != 250:
-            self._give_up(code)
-            raise SMTPDataError(code, text)
-        return refused
+        taken = [each for each in to if each not in refused]
+        answers = [self.data(content)]
+        if self.ehlo_msg == "lhlo" and answers[0][0] != 421:
+            answers += [self.getreply() for _ in taken[1:]]
+        if all(code != 250 for code, _ in answers):
+            self._give_up(answers[0][0])
+            raise SMTPDataError(*answers[0])
+        return {**refused, **{each: answer for each, answer in zip(taken, answers) if answer[0] != 250}}
 
     def _give_up(self, code: int) -> None:
         if code == 421:
@@ -656,7 +656,8 @@ class SMTP_SSL(SMTP):
 class LMTP(SMTP):
     """A session with an LMTP server (RFC 2033), by TCP, or by a Unix socket if the host begins with ``/``.
 
-    Recipients who are refused after the content are among those that `sendmail` gives.
+    Recipients who are refused after the content are among those that `sendmail` gives. `data` gives the first reply, and
+    `getreply` those for the other recipients.
     """
 
     ehlo_msg = "lhlo"
@@ -669,7 +670,6 @@ class LMTP(SMTP):
         source_address: Optional[tuple[str, int]] = None,
         timeout: Optional[float] = _DEFAULT_TIMEOUT,
     ) -> None:
-        self._taken = 0
         super().__init__(host, port, local_hostname, timeout, source_address)
 
     def connect(
@@ -690,24 +690,6 @@ class LMTP(SMTP):
             self.close()
             raise
         return self._greeting()
-
-    def mail(self, sender: str, options: Sequence[str] = ()) -> Answer:
-        """MAIL."""
-        self._taken = 0
-        return super().mail(sender, options)
-
-    def rcpt(self, recip: str, options: Sequence[str] = ()) -> Answer:
-        """RCPT."""
-        answer = super().rcpt(recip, options)
-        self._taken += 200 <= answer[0] <= 299
-        return answer
-
-    def data(self, msg: Union[str, bytes]) -> Answer:
-        """DATA and the content. Reads the reply for each recipient that was taken, and gives the first refusal, if any."""
-        self._begin_data()
-        self.send(dotted(_octets(msg)))
-        answers = [self.getreply() for _ in range(max(self._taken, 1))]
-        return next((answer for answer in answers if answer[0] != 250), answers[-1])
 
 
 #: What `SMTP._send_by_steps` calls: where a subclass has changed any, that is what is wanted.
