@@ -12,6 +12,7 @@ use okuru_core::syntax::Newlines;
 
 use crate::amounts;
 use crate::help;
+use crate::sendmail::help::{SENDMAIL, SENDMAIL_END, USAGE};
 use crate::sink::arguments::SinkArguments;
 
 /// Sends mail by SMTP and LMTP, and tells exactly what became of it.
@@ -27,12 +28,18 @@ pub(crate) enum Command {
     /// Send messages.
     #[command(long_about = help::SEND, after_help = help::SEND_END)]
     Send(Box<SendArguments>),
+    /// Send the message on standard input, as sendmail(1) of other mail systems.
+    #[command(long_about = SENDMAIL, after_help = SENDMAIL_END, override_usage = USAGE, disable_help_flag = true)]
+    Sendmail,
     /// Tell where mail for an address goes, as the DNS has it.
     #[command(long_about = help::ROUTE, after_help = help::ROUTE_END)]
     Route(Box<RouteArguments>),
     /// Tell what a server offers, without sending anything.
     #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
     Probe(Box<ProbeArguments>),
+    /// Tell who may send mail in the name of a domain, or whether a client may (SPF).
+    #[command(long_about = help::SPF, after_help = help::SPF_END)]
+    Spf(SpfArguments),
     /// Take messages, and show what came: a server to develop against.
     #[command(long_about = help::SINK, after_help = help::SINK_END)]
     Sink(Box<SinkArguments>),
@@ -53,20 +60,8 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
-    /// repeated: each is used while those before it have failed.
-    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
-    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
-    pub(crate) server: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) connection: ConnectionArguments,
-
-    #[command(flatten)]
-    pub(crate) login: LoginArguments,
-
-    #[command(flatten)]
-    pub(crate) mailer: MailerArguments,
+    pub(crate) way: WayArguments,
 
     #[command(flatten)]
     pub(crate) envelope: EnvelopeArguments,
@@ -81,6 +76,25 @@ pub(crate) struct SendArguments {
     /// Show the dialogue on standard error; secrets are hidden.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) trace: bool,
+}
+
+/// Which servers get the messages, and how they are spoken to. What `okuru sendmail` is configured by has the same names.
+#[derive(Args, Debug)]
+pub(crate) struct WayArguments {
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
+    /// repeated: each is used while those before it have failed.
+    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
+    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
+    pub(crate) server: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArguments,
+
+    #[command(flatten)]
+    pub(crate) mailer: MailerArguments,
 }
 
 /// How a server is reached.
@@ -225,6 +239,34 @@ pub(crate) struct RouteArguments {
     pub(crate) ehlo: Option<String>,
 
     /// Print one line of JSON for each address.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// `okuru spf`
+#[derive(Args, Debug)]
+pub(crate) struct SpfArguments {
+    /// The domain whose record is explained.
+    #[arg(value_name = "DOMAIN", required_unless_present = "check")]
+    pub(crate) domain: Option<String>,
+
+    /// Check whether the client at this address may send from this mailbox, `<>` for nobody, when it calls itself so.
+    #[arg(long, num_args = 3, value_names = ["IP", "FROM", "HELO"], conflicts_with = "domain")]
+    pub(crate) check: Vec<String>,
+
+    /// Check what the client calls itself, not from whom it sends.
+    #[arg(long, requires = "check")]
+    pub(crate) helo: bool,
+
+    /// What the host is called that makes the check.
+    #[arg(long, value_name = "NAME", requires = "check")]
+    pub(crate) receiver: Option<String>,
+
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// Print one object of JSON.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }

@@ -13,6 +13,7 @@ pub mod receiver;
 pub mod reply;
 pub mod route;
 pub mod sasl;
+pub mod spf;
 pub mod syntax;
 
 /// A target: its name, and what it does with bytes.
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     ("pair", pair::run),
     ("pop3", pop3::run),
     ("route", route::run),
+    ("spf", spf::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

@@ -81,14 +81,6 @@ class Link:
                 return
         self.is_blocked = False
 
-    def read(self) -> Optional[bytes]:
-        """What has come; empty at the end, nothing if there is nothing now. Raises OSError."""
-        try:
-            data: bytes = self.socket.recv(READ)
-        except (BlockingIOError, InterruptedError):
-            return None
-        return data
-
     def take(self, message: int, offset: int, chunk: bytes) -> None:
         """Keeps a chunk that the machine has been given, for the ranges that it will name."""
         self._windows.setdefault(message, deque()).append((offset, memoryview(chunk)))

@@ -11,9 +11,12 @@ mod probe;
 mod program;
 mod route;
 mod send;
+mod sendmail;
+mod sendmail_session;
 mod server;
 mod sink;
 mod sink_faults;
 mod sink_under_load;
+mod spf;
 #[path = "../support/sink.rs"]
 mod started_sink;
