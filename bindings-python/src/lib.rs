@@ -4,11 +4,14 @@
 
 mod catalogue;
 mod connection;
+mod dotted;
 mod mailer;
 mod message;
 mod outcome;
 mod pop3;
 mod reply;
+mod reply_reader;
+mod sasl;
 mod step;
 mod value;
 
@@ -19,6 +22,8 @@ mod _okuru {
     #[pymodule_export]
     use crate::connection::Connection;
     #[pymodule_export]
+    use crate::dotted::dotted;
+    #[pymodule_export]
     use crate::mailer::Mailer;
     #[pymodule_export]
     use crate::message::{Message, Recipient, without_bcc};
@@ -28,6 +33,10 @@ mod _okuru {
     use crate::pop3::Pop3Connection;
     #[pymodule_export]
     use crate::reply::Reply;
+    #[pymodule_export]
+    use crate::reply_reader::{ReplyReader, offered};
+    #[pymodule_export]
+    use crate::sasl::{SaslClient, usable_mechanisms};
 
     use pyo3::prelude::*;
 
