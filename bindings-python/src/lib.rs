@@ -9,6 +9,8 @@ mod message;
 mod outcome;
 mod pop3;
 mod reply;
+mod session;
+mod sink;
 mod step;
 mod value;
 
@@ -28,6 +30,10 @@ mod _okuru {
     use crate::pop3::Pop3Connection;
     #[pymodule_export]
     use crate::reply::Reply;
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::sink::Receiver;
 
     use pyo3::prelude::*;
 
