@@ -12,6 +12,8 @@ mod pop3;
 mod reply;
 mod reply_reader;
 mod sasl;
+mod session;
+mod sink;
 mod step;
 mod value;
 
@@ -37,6 +39,10 @@ mod _okuru {
     use crate::reply_reader::{ReplyReader, offered};
     #[pymodule_export]
     use crate::sasl::{SaslClient, usable_mechanisms};
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::sink::Receiver;
 
     use pyo3::prelude::*;
 
