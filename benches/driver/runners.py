@@ -14,7 +14,12 @@ from typing import Callable
 from .cells import LARGE, Cell
 
 
+HERE = Path(__file__).resolve().parent.parent
+
+PYTHON = HERE.parent / "bindings-python" / ".venv" / "bin" / "python"
+
 LEVELS = ("none", "message", "session", "streaming")
+NODE = HERE.parent / "bindings-node"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,23 @@ def okuru(name: str, program: str, level: str) -> Runner:
     return Runner(f"{name}, {level}", level, own(program, "--level", level))
 
 
+def node(name: str, script: str, level: str, engine: str = "") -> Runner:
+    def command(job: Job) -> list[str]:
+        flags = ["--addr", job.addr, "--messages", str(job.messages), "--connections", str(job.cell.connections)]
+        return ["node", str(HERE / "node" / script), *flags, "--file", str(job.message_file), "--level", level]
+
+    return Runner(f"{name}, {level}" if engine else name, level, command, environment=(("OKURU_ENGINE", engine),) if engine else ())
+
+
+def nodes() -> tuple[list[Runner], list[str]]:
+    """Those for Node.js, if they are built."""
+    if not (shutil.which("node") and (NODE / "dist" / "node.mjs").exists() and (NODE / "node_modules" / "nodemailer").exists()):
+        return [], ["The packages for Node.js are not built, so their rows and nodemailer's are left out: `make node-build` does it."]
+    engines = (("okuru, Node.js", "native"), ("okuru, WebAssembly in Node.js", "wasm"))
+    runners = [node(name, "run_okuru.mjs", level, engine) for name, engine in engines for level in ("session", "streaming")]
+    return [*runners, node("nodemailer", "run_nodemailer.mjs", "message")], []
+
+
 def is_small(cell: Cell) -> bool:
     return cell.size != LARGE
 
@@ -82,6 +104,26 @@ def smtp_source(program: str) -> Runner:
     libraries = Path(program).resolve().parent.parent / "lib" / "postfix"
     environment = (("LD_LIBRARY_PATH", str(libraries)),) if libraries.is_dir() else ()
     return Runner("smtp-source", "none", command, adds_empty_line=True, environment=environment)
+
+
+def python(name: str, client: str, level: str, runs_in: Callable[[Cell], bool] = lambda cell: True) -> Runner:
+    def command(job: Job) -> list[str]:
+        program = [str(PYTHON), str(HERE / "clients" / "send.py"), "--client", client, "--level", level]
+        return [*program, "--message", str(job.message_file), *job.flags()]
+
+    return Runner(name, level, command, runs_in)
+
+
+def pythons() -> tuple[list[Runner], list[str]]:
+    if not PYTHON.exists():
+        return [], ["The Python package is not built, so its rows and its rivals' are left out: make python builds it."]
+    levels = ("message", "session", "streaming")
+    return [
+        *(python(f"okuru for Python, {level}", "okuru", level) for level in levels),
+        *(python(f"okuru for Python, asyncio, {level}", "okuru-asyncio", level) for level in levels),
+        python("smtplib", "smtplib", "none", lambda cell: cell.connections == 1),
+        python("aiosmtplib", "aiosmtplib", "none"),
+    ], []
 
 
 def find() -> tuple[list[Runner], list[str]]:
@@ -98,8 +140,13 @@ def find() -> tuple[list[Runner], list[str]]:
         Runner("mail-send", command=own("run-mail-send"), **plain),
         Runner("mail-send, quick ACKs", command=own("run-mail-send"), runs_in=is_small, quick_ack=True, **plain),
     ]
+    more, missing = pythons()
+    runners += more
+    more, sentences = nodes()
+    runners += more
+    missing += sentences
     program = shutil.which(os.environ.get("SMTP_SOURCE", "smtp-source"), path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         sentence = "smtp-source is not here, so its rows are left out: Debian's package postfix has it, or SMTP_SOURCE says where it is."
-        return runners, [sentence]
-    return [*runners, smtp_source(program)], []
+        return runners, [*missing, sentence]
+    return [*runners, smtp_source(program)], missing

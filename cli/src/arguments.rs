@@ -13,6 +13,7 @@ use okuru_core::syntax::dkim::{Algorithm, Canonicalization};
 
 use crate::amounts;
 use crate::help;
+use crate::sendmail::help::{SENDMAIL, SENDMAIL_END, USAGE};
 use crate::sink::arguments::SinkArguments;
 
 /// Sends mail by SMTP and LMTP, and tells exactly what became of it.
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Send messages.
     #[command(long_about = help::SEND, after_help = help::SEND_END)]
     Send(Box<SendArguments>),
+    /// Send the message on standard input, as sendmail(1) of other mail systems.
+    #[command(long_about = SENDMAIL, after_help = SENDMAIL_END, override_usage = USAGE, disable_help_flag = true)]
+    Sendmail,
     /// Tell where mail for an address goes, as the DNS has it.
     #[command(long_about = help::ROUTE, after_help = help::ROUTE_END)]
     Route(Box<RouteArguments>),
@@ -63,20 +67,8 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
-    /// repeated: each is used while those before it have failed.
-    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
-    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
-    pub(crate) server: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) connection: ConnectionArguments,
-
-    #[command(flatten)]
-    pub(crate) login: LoginArguments,
-
-    #[command(flatten)]
-    pub(crate) mailer: MailerArguments,
+    pub(crate) way: WayArguments,
 
     #[command(flatten)]
     pub(crate) envelope: EnvelopeArguments,
@@ -91,6 +83,25 @@ pub(crate) struct SendArguments {
     /// Show the dialogue on standard error; secrets are hidden.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) trace: bool,
+}
+
+/// Which servers get the messages, and how they are spoken to. What `okuru sendmail` is configured by has the same names.
+#[derive(Args, Debug)]
+pub(crate) struct WayArguments {
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
+    /// repeated: each is used while those before it have failed.
+    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
+    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
+    pub(crate) server: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArguments,
+
+    #[command(flatten)]
+    pub(crate) mailer: MailerArguments,
 }
 
 /// How a server is reached.

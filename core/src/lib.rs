@@ -6,6 +6,7 @@
 //!
 //! The floors, each using only the ones below it:
 //!
+//! - [`options`]: all that can be chosen, by name and as plain values, for hosts in other languages
 //! - [`delivery`]: which message goes over which connection, where to and when
 //! - [`policy`]: decisions about mail, with the look-ups asked of the host
 //! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
@@ -21,6 +22,7 @@ pub mod client;
 pub mod delivery;
 pub mod dns;
 pub mod error;
+pub mod options;
 pub mod policy;
 pub mod pop3;
 pub mod sasl;

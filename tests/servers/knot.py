@@ -31,6 +31,14 @@ implicit  A     127.0.0.4
 ; Takes no mail (RFC 7505).
 null      MX    0 .
 
+; Domains of further Postfixes, and one that has two equal servers.
+third     MX    10 mx.third
+mx.third  A     127.0.0.7
+fourth    MX    10 mx.fourth
+mx.fourth A     127.0.0.8
+both      MX    10 mx.third
+both      MX    10 mx.fourth
+
 ; A server that defers whom it does not know.
 grey      MX    10 mx.grey
 mx.grey   A     127.0.0.5

@@ -6,13 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use okuru_core::client::{Authentication, Pipelining, Place, ServerAddress, Tls, Url};
-use okuru_core::delivery::dispatcher::{self, Destination, HostPolicy, Quota, Rate, Retry, Target};
-use okuru_core::delivery::mailer::{Config, Direct, Endpoint, Event, LogIn, Server};
+use okuru_core::Error;
+use okuru_core::client::{Pipelining, ServerAddress, Tls};
+use okuru_core::delivery::dispatcher::{self, Destination, HostPolicy, Quota, Rate, Retry};
+use okuru_core::delivery::mailer::{self as core, Config, Direct, Event, LogIn, Server, add_relays};
 use okuru_core::delivery::route::{self, Families, Policy};
-use okuru_core::sasl::Credentials;
-use okuru_core::syntax::Domain;
-use okuru_core::{Error, ErrorCode, pop3};
 
 use super::side::{Side, Sides};
 use crate::logging;
@@ -75,11 +73,7 @@ pub struct Relay {
 /// Where to log in by POP3 before mail is sent (POP before SMTP), and as whom.
 #[derive(Clone, Debug)]
 pub struct PopLogin {
-    host: String,
-    port: u16,
-    tls: Tls,
-    credentials: Credentials,
-    dangerously_allow_plaintext: bool,
+    log_in: LogIn,
     expires: Duration,
 }
 
@@ -334,14 +328,6 @@ impl Relay {
         self.pop_login = Some(login);
         self
     }
-
-    /// What it is called: its address, without a secret.
-    fn name(&self) -> String {
-        match &self.options.address {
-            ServerAddress::Host(host, port) => format!("{host}:{port}"),
-            ServerAddress::Socket(path) => path.clone(),
-        }
-    }
 }
 
 impl From<Options> for Relay {
@@ -359,41 +345,27 @@ impl PopLogin {
     ///
     /// `usage` if it is not of this form.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let usage = |what: &'static str| Error::new(ErrorCode::Usage, what);
-        let Url { scheme, user, password, place } = Url::parse(url)?;
-        let (tls, usual_port) = match scheme.as_str() {
-            "pop3" => (Tls::StartTls, 110),
-            "pop3s" => (Tls::Implicit, 995),
-            _ => return Err(usage("the URL of a POP3 server begins with pop3:// or pop3s://")),
-        };
-        let Place::Host(host, port) = place else {
-            return Err(usage("a POP3 server is not reached by a Unix socket"));
-        };
-        let (Some(user), Some(password)) = (user, password) else {
-            return Err(usage("the URL of a POP3 server names a user and a password"));
-        };
-        Ok(Self {
-            host: if host.is_ascii() { host } else { host.parse::<Domain>()?.to_ascii()?.as_str().to_owned() },
-            port: port.unwrap_or(usual_port),
-            tls,
-            credentials: Credentials::password(user, password, None)?,
-            dangerously_allow_plaintext: false,
-            expires: Duration::from_secs(600),
-        })
+        Ok(Self { log_in: LogIn::at(url)?, expires: Duration::from_secs(600) })
     }
 
     /// When TLS begins, in place of what the URL says.
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
+        self.log_in.config.tls = tls;
         self
     }
 
     /// Sends the password although nobody has verified the server: everybody on the way can read it.
     #[must_use]
     pub fn dangerously_allow_plaintext_auth(mut self, allow: bool) -> Self {
-        self.dangerously_allow_plaintext = allow;
+        self.log_in.config.authentication.dangerously_allow_plaintext = allow;
         self
+    }
+
+    fn log_in(&self, traced: bool) -> LogIn {
+        let mut log_in = self.log_in.clone();
+        log_in.config.trace = traced;
+        log_in
     }
 
     /// How long a log-in holds; 10 minutes without this.
@@ -401,20 +373,6 @@ impl PopLogin {
     pub fn expires(mut self, expires: Duration) -> Self {
         self.expires = expires;
         self
-    }
-
-    fn for_core(&self) -> LogIn {
-        let authentication = Authentication {
-            credentials: self.credentials.clone(),
-            mechanisms: None,
-            dangerously_allow_plaintext: self.dangerously_allow_plaintext,
-            try_all: false,
-            port: self.port,
-            nonce: [0; 24],
-        };
-        let config = pop3::Config { tls: self.tls, ..pop3::Config::new(self.host.clone(), authentication) };
-        let endpoint = Endpoint::Host { name: self.host.clone(), port: self.port, addresses: Vec::new() };
-        LogIn { endpoint: endpoint.into(), config }
     }
 }
 
@@ -521,33 +479,17 @@ impl Builder {
     }
 
     fn destination(&mut self, relays: &[Relay]) -> Result<Arc<Destination>, Error> {
-        if relays.is_empty() || relays.len() > MOST_RELAYS {
-            return Err(Error::new(ErrorCode::Usage, format!("from 1 to {MOST_RELAYS} relays have to be named")));
+        let for_core: Vec<_> = relays.iter().map(|relay| self.relay(relay)).collect::<Result<_, _>>()?;
+        let destination = add_relays(&mut self.servers, for_core, false)?;
+        for (relay, target) in relays.iter().zip(&destination.targets) {
+            let tls_by_pop = relay.pop_login.as_ref().is_some_and(|login| login.log_in.config.tls != Tls::None);
+            self.sides.insert(Arc::clone(&target.host), Side::new(relay.options.clone(), tls_by_pop));
         }
-        let mut targets = Vec::new();
-        for relay in relays {
-            let host = self.add(relay)?;
-            targets.push(Target { host, priority: relay.priority.unwrap_or(0), weight: relay.weight });
-        }
-        // No domain has a comma in it, or a number sign.
-        let names: Vec<&str> = targets.iter().map(|target| target.host.as_ref()).collect();
-        let name = format!("{}#", names.join(",")).into();
-        Ok(Arc::new(Destination { name, targets, fallback: None }))
+        Ok(destination)
     }
 
-    /// A relay that is named twice is two, each with limits of its own.
-    fn add(&mut self, relay: &Relay) -> Result<Arc<str>, Error> {
-        let plain = relay.name();
-        let numbered = (2..).map(|number| format!("{plain}#{number}"));
-        let mut names = std::iter::once(plain.clone()).chain(numbered);
-        let name: Arc<str> = names.find(|name| !self.sides.contains_key(name.as_str())).unwrap_or_default().into();
+    fn relay(&self, relay: &Relay) -> Result<core::Relay, Error> {
         let options = &relay.options;
-        let endpoint = match &options.address {
-            ServerAddress::Host(host, port) => {
-                Endpoint::Host { name: host.clone(), port: *port, addresses: Vec::new() }
-            }
-            ServerAddress::Socket(path) => Endpoint::Socket(path.clone()),
-        };
         let traced = options.trace.is_some() || logging::wants_dialogue();
         let mut client = options.config(None, options.tls, Pipelining::Streaming, traced);
         client.authentication = options.authentication()?;
@@ -561,19 +503,14 @@ impl Builder {
             log_in_every: relay.pop_login.as_ref().map(|login| login.expires),
             ..self.usual.clone()
         };
-        self.servers.push(Server {
-            name: Arc::clone(&name),
-            endpoint: endpoint.into(),
+        Ok(core::Relay {
+            address: options.address.clone(),
             client,
             ehlo: options.ehlo.clone(),
-            log_in: relay.pop_login.as_ref().map(PopLogin::for_core),
-            policy: Some(policy),
-        });
-        let tls_by_pop = relay.pop_login.as_ref().is_some_and(|login| login.tls != Tls::None);
-        self.sides.insert(Arc::clone(&name), Side::new(options.clone(), tls_by_pop));
-        Ok(name)
+            log_in: relay.pop_login.as_ref().map(|login| login.log_in(traced)),
+            policy,
+            priority: relay.priority,
+            weight: relay.weight,
+        })
     }
 }
-
-/// What the dispatcher takes for one destination.
-const MOST_RELAYS: usize = 64;

@@ -11,6 +11,8 @@ mod probe;
 mod program;
 mod route;
 mod send;
+mod sendmail;
+mod sendmail_session;
 mod server;
 mod sink;
 mod sink_faults;

@@ -76,6 +76,15 @@ fn it_ends_at_the_last_moment() {
         }
     }
     assert_eq!(fake.outcomes[0].recipients[0].error().unwrap().code(), ErrorCode::ConnectRefused, "the reason is told");
+
+    // Also while the host is just being tried once more.
+    let mut fake = Fake::new(Config { retry: Some(retry), ..config(1) });
+    fake.submit(1, &relay());
+    fake.says();
+    assert_eq!(fake.later(SECOND).fail(1, ErrorCode::ConnectRefused).says(), "mx rests 30s");
+    assert!(fake.wait().says().starts_with("open"));
+    assert_eq!(fake.later(MINUTE * 25).says(), "1 deferred");
+    assert_eq!(fake.outcomes[0].recipients[0].error().unwrap().code(), ErrorCode::ConnectRefused);
 }
 
 #[test]

@@ -114,7 +114,9 @@ fn pop_before_smtp() {
     assert_eq!(fake.later(MINUTE).says(), "close 3");
     fake.quit(3).submit(3, &relay);
     assert_eq!(fake.says(), "log in at mx");
-    fake.dispatcher.logged_in(fake.now, "mx", Err(failure(ErrorCode::AuthRefused, None)));
+    fake.dispatcher.logged_in(fake.now, "mx", Err(failure(ErrorCode::AuthUnavailable, None)));
     assert_eq!(fake.says(), "mx rests 30s");
     assert_eq!(fake.wait().says(), "log in at mx");
+    fake.dispatcher.logged_in(fake.now, "mx", Err(failure(ErrorCode::AuthRefused, None)));
+    assert_eq!(fake.says(), "mx rests 60s, 3 rejected", "nobody gains by saying a wrong password again");
 }

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::alarms::Alarm;
 use super::books::{Delivery, Held};
-use super::host::Host;
+use super::host::{Health, Host};
 use super::machine::Dispatcher;
 use super::output::Event;
 use super::parcel::Destination;
@@ -19,6 +19,7 @@ use super::slab::Key;
 use super::turns::Next;
 use super::waiters::Resource;
 use crate::client::{Failure, State};
+use crate::error::ErrorCode;
 use crate::syntax::Severity;
 
 /// Why no host of a destination can be used.
@@ -121,7 +122,7 @@ impl Dispatcher {
             }
             let host = self.hosts.get(aim.host).filter(|host| host.is_resting())?;
             let (failure, number) = host.failure.clone()?;
-            let is_final = failure.reply.as_ref().is_some_and(|reply| reply.severity() == Severity::Permanent);
+            let is_final = is_final(&failure);
             let hosts = alloc::vec![aim.host];
             let this = Down { failure, is_final, newest: number, oldest: number, hosts, until: None };
             down = Some(match down {
@@ -130,6 +131,22 @@ impl Dispatcher {
             });
         }
         down
+    }
+
+    /// What was wrong last with a destination that has not worked since. It may be about to be tried again.
+    pub(super) fn why_not_yet(&self, key: Key<Place>) -> Option<Arc<Failure>> {
+        let place = self.places.get(key)?;
+        if place.aims.is_empty() {
+            let error = match &place.routing {
+                Routing::Failed { unrouted, .. } => unrouted.error.clone(),
+                Routing::Asked { failed } => failed.clone()?,
+                Routing::Known { .. } => return None,
+            };
+            return Some(Arc::new(Failure { error, reply: None }));
+        }
+        let hosts = place.aims.iter().filter_map(|aim| self.hosts.get(aim.host));
+        let failures = hosts.filter(|host| host.health != Health::Good).filter_map(|host| host.failure.as_ref());
+        failures.max_by_key(|(_, number)| *number).map(|(failure, _)| Arc::clone(failure))
     }
 
     pub(super) fn fallback(&self, key: Key<Place>) -> Option<Arc<Destination>> {
@@ -151,6 +168,15 @@ impl Dispatcher {
             self.tell(event);
         }
         self.deliver(message, recipients.into(), to, 0, true);
+    }
+}
+
+/// Whether it will not work later either. A password that a POP3 server refuses is said by no reply of SMTP; to try it again
+/// and again would lock the account.
+fn is_final(failure: &Failure) -> bool {
+    match &failure.reply {
+        Some(reply) => reply.severity() == Severity::Permanent,
+        None => failure.error.code() == ErrorCode::AuthRefused,
     }
 }
 

@@ -90,7 +90,7 @@ impl Dispatcher {
         let Some(place) = self.places.get_mut(key) else {
             return;
         };
-        let is_unused = place.held == 0 && place.connections == 0 && !matches!(place.routing, Routing::Asked);
+        let is_unused = place.held == 0 && place.connections == 0 && !matches!(place.routing, Routing::Asked { .. });
         if !is_unused || matches!(place.turn, Turn::Ring { .. }) {
             return;
         }

@@ -279,11 +279,11 @@ impl Dispatcher {
             }
             Whereabouts::Queued => {
                 let place = delivery.place;
-                let failure = self.why_down(place, 0).map(|down| down.failure);
-                let late = || Error::new(ErrorCode::TimeoutDeadline, "the last moment of the message has passed");
-                let (reply, error) =
-                    failure.map_or_else(|| (None, late()), |failure| (failure.reply.clone(), failure.error.clone()));
-                self.give_up(now, key, State::Deferred, reply, error);
+                let failure = self.why_not_yet(place).unwrap_or_else(|| {
+                    let late = Error::new(ErrorCode::TimeoutDeadline, "the last moment of the message has passed");
+                    Arc::new(Failure { error: late, reply: None })
+                });
+                self.give_up(now, key, State::Deferred, failure.reply.clone(), failure.error.clone());
             }
             Whereabouts::Sent { .. } | Whereabouts::InHand => {}
         }

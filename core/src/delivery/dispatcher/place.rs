@@ -14,6 +14,7 @@ use super::parcel::{Destination, Unrouted};
 use super::session::Session;
 use super::slab::Key;
 use super::waiters::Resource;
+use crate::error::Error;
 
 /// A destination.
 #[derive(Clone, Debug)]
@@ -66,7 +67,10 @@ pub(super) enum Routing {
     Known {
         since: Duration,
     },
-    Asked,
+    Asked {
+        /// Why they could not be found before.
+        failed: Option<Error>,
+    },
     /// They could not be found.
     Failed {
         unrouted: Unrouted,

@@ -267,15 +267,19 @@ impl Dispatcher {
         let place = self.places.get_mut(key)?;
         let is_old = |since: Duration| self.config.route_age.is_some_and(|age| since.saturating_add(age) <= now);
         let asks = match &place.routing {
-            Routing::Asked => false,
+            Routing::Asked { .. } => false,
             Routing::Known { since } => place.aims.is_empty() || is_old(*since),
             Routing::Failed { until, .. } => *until <= now,
         };
         if asks {
-            place.routing = Routing::Asked;
+            let failed = match &place.routing {
+                Routing::Failed { unrouted, .. } => Some(unrouted.error.clone()),
+                Routing::Known { .. } | Routing::Asked { .. } => None,
+            };
+            place.routing = Routing::Asked { failed };
             self.outputs.push_back(Output::Route { destination: Arc::clone(&place.name) });
         }
-        let waits = place.aims.is_empty() && matches!(place.routing, Routing::Asked);
+        let waits = place.aims.is_empty() && matches!(place.routing, Routing::Asked { .. });
         waits.then(|| Next::Blocked(Vec::new()))
     }
 

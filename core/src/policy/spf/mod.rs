@@ -27,7 +27,7 @@
 //!     }
 //! };
 //! assert_eq!(verdict.result, SpfResult::Pass);
-//! assert_eq!(verdict.trace[0].reason, "192.0.2.7 is within 192.0.2.0/24");
+//! assert_eq!(verdict.trace.last().unwrap().reason, "192.0.2.7 is within 192.0.2.0/24");
 //! ```
 
 mod check;
