@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
-FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route spf
+FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route spf dkim dmarc
 FUZZ_SECONDS ?= 60
 CARGO_FUZZ = 0.13.1
 
