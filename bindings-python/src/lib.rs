@@ -9,6 +9,7 @@ mod message;
 mod outcome;
 mod pop3;
 mod reply;
+mod session;
 mod step;
 mod value;
 
@@ -28,6 +29,8 @@ mod _okuru {
     use crate::pop3::Pop3Connection;
     #[pymodule_export]
     use crate::reply::Reply;
+    #[pymodule_export]
+    use crate::session::Session;
 
     use pyo3::prelude::*;
 
