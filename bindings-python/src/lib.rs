@@ -16,6 +16,7 @@ mod session;
 mod sink;
 mod step;
 mod value;
+mod visit;
 
 use pyo3::prelude::*;
 
@@ -43,6 +44,8 @@ mod _okuru {
     use crate::session::Session;
     #[pymodule_export]
     use crate::sink::Receiver;
+    #[pymodule_export]
+    use crate::visit::Visit;
 
     use pyo3::prelude::*;
 
