@@ -1,10 +1,21 @@
 """The machines themselves, for those who bring their own I/O: bytes in, bytes out, and no waiting.
 
 `Connection` is one connection to a server, `Pop3Connection` a log-in by POP3, `Mailer` many connections to many servers. Times
-are nanoseconds on any monotonic clock: ``time.monotonic_ns()``.
+are nanoseconds on any monotonic clock: ``time.monotonic_ns()``. Who says each command alone finds `ReplyReader` and `SaslClient`.
 """
 
-from okuru._okuru import Connection, Mailer, Message, Outcome, Pop3Connection, Recipient, RecipientOutcome, Reply
+from okuru._okuru import (
+    Connection,
+    Mailer,
+    Message,
+    Outcome,
+    Pop3Connection,
+    Recipient,
+    RecipientOutcome,
+    Reply,
+    ReplyReader,
+    SaslClient,
+)
 
 __all__ = [
     "Connection",
@@ -15,4 +26,6 @@ __all__ = [
     "Recipient",
     "RecipientOutcome",
     "Reply",
+    "ReplyReader",
+    "SaslClient",
 ]

@@ -445,7 +445,8 @@ class SMTP:
         if not "".join([from_addr, *to_addrs]).isascii():
             if not self.has_extn("smtputf8"):
                 raise SMTPNotSupportedError("an address needs SMTPUTF8, and the server does not offer it")
-            policy = msg.policy.clone(utf8=True)
+            clone: Any = msg.policy.clone
+            policy = clone(utf8=True)
             mail_options = (*mail_options, "SMTPUTF8", "BODY=8BITMIME")
         with io.BytesIO() as flat:
             email.generator.BytesGenerator(flat, policy=policy).flatten(visible, linesep=CRLF)
@@ -552,7 +553,7 @@ class SMTP:
         international = _asks_for_utf8(mail_options)
         if international and not self.has_extn("smtputf8") or not international and not "".join([sender, *to]).isascii():
             return None
-        options = {"keep_bcc": True, "smtputf8": "require" if international else "never"}
+        options: dict[str, Any] = {"keep_bcc": True, "smtputf8": "require" if international else "never"}
         parameters = []
         for option in mail_options:
             keyword, _, value = option.partition("=")
@@ -742,12 +743,14 @@ def _answer(reply: Reply) -> Answer:
 def _verdict(outcome: Outcome, sender: str, to: list[str]) -> Refused:
     """Who was refused, or the exception if nobody was taken."""
     error = outcome.error
+    if error is None:
+        return {}
     refused: Refused = {}
     for address, each in zip(to, outcome.recipients):
         if each.state != "accepted":
             # RFC 5321 §3.8: a connection that is lost counts as a 451.
             refused[address] = _answer(each.reply) if each.reply else (451, str(error.what).encode())
-    if error is None or outcome.state == "partial":
+    if outcome.state == "partial":
         return refused
     if error.reply is None or error.code.startswith(("connect.", "protocol.", "timeout.")):
         raise SMTPServerDisconnected(str(error)) from error
