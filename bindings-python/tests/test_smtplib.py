@@ -204,6 +204,20 @@ def test_what_a_server_does_not_offer_is_said_as_it_was_asked_for() -> None:
     assert server.lines[1:3] == ["mail from:<s@example.com> size=26 RET=HDRS", "rcpt to:<r@example.org> NOTIFY=NEVER"]
 
 
+def test_a_message_too_large_is_the_servers_to_refuse() -> None:
+    rule = refusing("MAIL", "552 too large")
+    with ScriptedServer(offers="PIPELINING\nSIZE 10", rule=rule) as server, client(server) as session:
+        with pytest.raises(smtplib.SMTPSenderRefused, match="552"):
+            session.sendmail("s@example.com", TO, CONTENT)
+
+
+def test_nobody_to_send_to() -> None:
+    with ScriptedServer() as server, client(server) as session:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            session.sendmail("s@example.com", [], b"To: r@example.org\r\n\r\n")
+        assert not any(line.upper().startswith("RCPT") for line in server.lines)
+
+
 def test_methods_of_a_subclass_are_called() -> None:
     class Counting(smtplib.SMTP):
         counted = 0

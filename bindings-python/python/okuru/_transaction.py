@@ -1,16 +1,25 @@
-"""One message over a socket that blocks, in a session that is open already."""
+"""One message by the engine, over a socket that blocks and in a session that is open already, in the words of ``smtplib``."""
 
 from __future__ import annotations
 
 import selectors
+import socket
 import ssl
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused, SMTPServerDisconnected, quoteaddr
 from time import monotonic_ns
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
-from okuru._okuru import Connection, Message, Outcome
+from okuru._errors import Error
+from okuru._okuru import Connection, Message, Outcome, Recipient, Reply
 
 #: What is told of the dialogue: ``send`` or ``reply``, and the bytes.
 Debug = Optional[Callable[[str, bytes], None]]
+
+#: A reply: its code, and the text of its lines joined by LF.
+Answer = tuple[int, bytes]
+
+#: Who was refused, and why.
+Refused = dict[str, Answer]
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -46,7 +55,7 @@ class Transaction:
                         self._write(pieces)
                     else:
                         self._read()
-                except TimeoutError:
+                except socket.timeout:
                     self._machine.failed("timeout.reply", "the server said nothing in time")
                 except OSError as error:
                     self._machine.failed("connect.lost", f"the connection broke: {error}")
@@ -101,7 +110,7 @@ class Transaction:
             selector.register(self._sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
             ready = selector.select(self._timeout)
         if not ready:
-            raise TimeoutError
+            raise socket.timeout
         if any(events & selectors.EVENT_READ for _, events in ready):
             try:
                 self._receive(self._sock.recv(_MUCH))
@@ -121,3 +130,54 @@ class Transaction:
             self._machine.receive(monotonic_ns(), data)
         else:
             self._machine.receive_eof(monotonic_ns())
+
+
+def letter(
+    sender: str, to: Sequence[str], content: bytes, mail_options: Sequence[str], rcpt_options: Sequence[str]
+) -> Optional[Message]:
+    """The message for the engine; None if its addresses or options are in no RFC."""
+    options: dict[str, Any] = {"keep_bcc": True, "smtputf8": "require" if asks_for_utf8(mail_options) else "never"}
+    parameters = []
+    for option in mail_options:
+        keyword, _, value = option.partition("=")
+        if keyword.upper() == "BODY":
+            options["body"] = value.lower()
+        elif keyword.upper() != "SMTPUTF8":
+            parameters.append(option)
+    try:
+        recipients = [Recipient(quoteaddr(each), param=list(rcpt_options)) for each in to]
+        return Message(content, sender=quoteaddr(sender), recipients=recipients, param=parameters, **options)
+    except Error:
+        return None
+
+
+def asks_for_utf8(options: Sequence[str]) -> bool:
+    """Whether the options of MAIL say SMTPUTF8."""
+    return any(option.upper() == "SMTPUTF8" for option in options)
+
+
+def answer(reply: Reply) -> Answer:
+    """A reply as ``smtplib`` tells it."""
+    return reply.code, b"\n".join(line[4:].strip(b" \t\r\n") for line in reply.raw.split(b"\n")[:-1])
+
+
+def verdict(outcome: Outcome, sender: str, to: list[str]) -> Refused:
+    """Who was refused, or the exception if nobody was taken."""
+    error = outcome.error
+    if error is None:
+        return {}
+    refused: Refused = {}
+    for address, each in zip(to, outcome.recipients):
+        if each.state != "accepted":
+            # RFC 5321 §3.8: a connection that is lost counts as a 451.
+            refused[address] = answer(each.reply) if each.reply else (451, str(error.what).encode())
+    if outcome.state == "partial":
+        return refused
+    if error.reply is None or error.code.startswith(("connect.", "protocol.", "timeout.")):
+        raise SMTPServerDisconnected(str(error)) from error
+    code, text = answer(error.reply)
+    if error.step == "at MAIL":
+        raise SMTPSenderRefused(code, text, sender)
+    if error.step in (None, "at RCPT"):
+        raise SMTPRecipientsRefused(refused)
+    raise SMTPDataError(code, text)

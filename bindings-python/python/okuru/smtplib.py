@@ -57,8 +57,6 @@ from okuru._errors import Error, LimitError
 from okuru._okuru import (
     Connection,
     Message,
-    Outcome,
-    Recipient,
     Reply,
     ReplyReader,
     SaslClient,
@@ -66,7 +64,7 @@ from okuru._okuru import (
     offered,
     usable_mechanisms,
 )
-from okuru._transaction import Transaction
+from okuru._transaction import Answer, Refused, Transaction, answer, asks_for_utf8, letter, verdict
 
 __all__ = [
     "CRLF",
@@ -91,10 +89,6 @@ __all__ = [
     "quotedata",
 ]
 
-#: A reply: its code, and the text of its lines joined by LF.
-Answer = tuple[int, bytes]
-#: Who was refused, and why.
-Refused = dict[str, Answer]
 Self = TypeVar("Self", bound="SMTP")
 
 _MAXLINE = 4096  # octets in a line of a reply
@@ -216,9 +210,8 @@ class SMTP:
                 self.close()
                 return -1, str(error.what).encode()
             if reply is not None:
-                answer = _answer(reply)
                 self._print_debug("reply:", reply.raw)
-                return answer
+                return answer(reply)
             try:
                 data = self.sock.recv(_CHUNK)
             except OSError as error:
@@ -270,7 +263,7 @@ class SMTP:
 
     def mail(self, sender: str, options: Sequence[str] = ()) -> Answer:
         """MAIL. SMTPNotSupportedError if SMTPUTF8 is asked for and not offered."""
-        if self.does_esmtp and _asks_for_utf8(options):
+        if self.does_esmtp and asks_for_utf8(options):
             if not self.has_extn("smtputf8"):
                 raise SMTPNotSupportedError("SMTPUTF8 not supported by server")
             self.command_encoding = "utf-8"
@@ -409,8 +402,8 @@ class SMTP:
         to = [to_addrs] if isinstance(to_addrs, str) else list(to_addrs)
         if not self.does_esmtp:
             mail_options = rcpt_options = ()
-        letter = self._letter(from_addr, to, content, mail_options, rcpt_options)
-        refused = None if letter is None else self._send(letter, content, from_addr, to)
+        message = self._letter(from_addr, to, content, mail_options, rcpt_options)
+        refused = None if message is None else self._send(message, content, from_addr, to)
         if refused is None:
             refused = self._send_by_steps(from_addr, to, content, mail_options, rcpt_options)
         return refused
@@ -445,7 +438,8 @@ class SMTP:
         if not "".join([from_addr, *to_addrs]).isascii():
             if not self.has_extn("smtputf8"):
                 raise SMTPNotSupportedError("an address needs SMTPUTF8, and the server does not offer it")
-            policy = msg.policy.clone(utf8=True)
+            clone: Any = msg.policy.clone
+            policy = clone(utf8=True)
             mail_options = (*mail_options, "SMTPUTF8", "BODY=8BITMIME")
         with io.BytesIO() as flat:
             email.generator.BytesGenerator(flat, policy=policy).flatten(visible, linesep=CRLF)
@@ -549,27 +543,15 @@ class SMTP:
         """
         if not (to and self._reader.is_empty and all(map(self._is_own, _STEPS))):
             return None
-        international = _asks_for_utf8(mail_options)
+        international = asks_for_utf8(mail_options)
         if international and not self.has_extn("smtputf8") or not international and not "".join([sender, *to]).isascii():
             return None
-        options = {"keep_bcc": True, "smtputf8": "require" if international else "never"}
-        parameters = []
-        for option in mail_options:
-            keyword, _, value = option.partition("=")
-            if keyword.upper() == "BODY":
-                options["body"] = value.lower()
-            elif keyword.upper() != "SMTPUTF8":
-                parameters.append(option)
-        try:
-            recipients = [Recipient(quoteaddr(each), param=list(rcpt_options)) for each in to]
-            return Message(content, sender=quoteaddr(sender), recipients=recipients, param=parameters, **options)
-        except Error:
-            return None
+        return letter(sender, to, content, mail_options, rcpt_options)
 
     def _is_own(self, method: str) -> bool:
         return getattr(getattr(self, method), "__module__", None) == __name__
 
-    def _send(self, letter: Message, content: bytes, sender: str, to: list[str]) -> Optional[Refused]:
+    def _send(self, message: Message, content: bytes, sender: str, to: list[str]) -> Optional[Refused]:
         """By the engine. None if it would refuse the message before it has said anything."""
         if self.sock is None:
             raise SMTPServerDisconnected("please run connect() first")
@@ -581,14 +563,14 @@ class SMTP:
             verified_tls=tls and self.sock.context.check_hostname,
         )
         sys.audit("smtplib.send", self, content)
-        outcome = Transaction(self.sock, machine, self._show if self.debuglevel else None).send(letter, content)
+        outcome = Transaction(self.sock, machine, self._show if self.debuglevel else None).send(message, content)
         if machine.is_closed:
             self.close()
         elif outcome.progress == "queued":
             return None
         elif outcome.state not in ("accepted", "partial"):
             self._rset()
-        return _verdict(outcome, sender, to)
+        return verdict(outcome, sender, to)
 
     def _show(self, what: str, data: bytes) -> None:
         self._print_debug(f"{what}:", repr(data))
@@ -721,10 +703,6 @@ def _context(
     return made
 
 
-def _asks_for_utf8(options: Sequence[str]) -> bool:
-    return any(option.upper() == "SMTPUTF8" for option in options)
-
-
 def _octets(msg: Union[str, bytes]) -> bytes:
     return msg.encode("ascii") if isinstance(msg, str) else bytes(msg)
 
@@ -733,27 +711,3 @@ def _encoded(response: Union[None, str, bytes]) -> Optional[str]:
     if response is None:
         return None
     return base64.b64encode(response.encode("ascii") if isinstance(response, str) else response).decode("ascii")
-
-
-def _answer(reply: Reply) -> Answer:
-    return reply.code, b"\n".join(line[4:].strip(b" \t\r\n") for line in reply.raw.split(b"\n")[:-1])
-
-
-def _verdict(outcome: Outcome, sender: str, to: list[str]) -> Refused:
-    """Who was refused, or the exception if nobody was taken."""
-    error = outcome.error
-    refused: Refused = {}
-    for address, each in zip(to, outcome.recipients):
-        if each.state != "accepted":
-            # RFC 5321 §3.8: a connection that is lost counts as a 451.
-            refused[address] = _answer(each.reply) if each.reply else (451, str(error.what).encode())
-    if error is None or outcome.state == "partial":
-        return refused
-    if error.reply is None or error.code.startswith(("connect.", "protocol.", "timeout.")):
-        raise SMTPServerDisconnected(str(error)) from error
-    code, text = _answer(error.reply)
-    if error.step == "at MAIL":
-        raise SMTPSenderRefused(code, text, sender)
-    if error.step in (None, "at RCPT"):
-        raise SMTPRecipientsRefused(refused)
-    raise SMTPDataError(code, text)
