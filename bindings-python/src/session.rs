@@ -70,14 +70,21 @@ impl Session {
     /// `(write, messages, dialogue, starts_tls, deadline, reads, closed)`: bytes to be written; messages that have been taken,
     /// each a dict; lines of the dialogue; whether TLS begins once all is written; when to call again at the latest; whether bytes
     /// are to be read meanwhile; and why it is over, if it is: then the socket is to be closed after writing.
-    #[pyo3(signature = (now, data=&[], eof=false))]
-    fn step<'py>(&mut self, py: Python<'py>, now: u64, data: &[u8], eof: bool) -> PyResult<Bound<'py, PyTuple>> {
+    #[pyo3(signature = (now, data=None, eof=false))]
+    fn step<'py>(
+        &mut self,
+        py: Python<'py>,
+        now: u64,
+        data: Option<&[u8]>,
+        eof: bool,
+    ) -> PyResult<Bound<'py, PyTuple>> {
         let now = Duration::from_nanos(now);
-        if data.is_empty() {
-            self.machine.deadline_passed(now);
-        } else {
-            self.input.bytes.extend_from_slice(data);
-            self.input.is_offered = false;
+        match data {
+            None => self.machine.deadline_passed(now),
+            Some(data) => {
+                self.input.bytes.extend_from_slice(data);
+                self.input.is_offered = false;
+            }
         }
         self.input.has_ended |= eof;
         self.answer_late(now);
