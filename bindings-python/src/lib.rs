@@ -14,9 +14,9 @@ mod reply_reader;
 mod sasl;
 mod session;
 mod sink;
+mod sink_session;
 mod step;
 mod value;
-mod visit;
 
 use pyo3::prelude::*;
 
@@ -45,7 +45,7 @@ mod _okuru {
     #[pymodule_export]
     use crate::sink::Receiver;
     #[pymodule_export]
-    use crate::visit::Visit;
+    use crate::sink_session::SinkSession;
 
     use pyo3::prelude::*;
 

@@ -9,12 +9,14 @@ __all__ = [
     "Message",
     "Outcome",
     "Pop3Connection",
+    "Receiver",
     "Recipient",
     "RecipientOutcome",
     "Reply",
     "ReplyReader",
     "SaslClient",
     "Session",
+    "SinkSession",
     "__version__",
     "dotted",
     "offered",
@@ -278,6 +280,41 @@ class Session:
     def is_closed(self) -> bool: ...
     @property
     def user(self) -> Optional[str]: ...
+
+@final
+class Receiver:
+    def __new__(
+        cls,
+        random: bytes,
+        *,
+        name: str = "localhost",
+        lmtp: bool = False,
+        tls: str = "none",
+        users: list[tuple[str, str]] = ...,
+        allow_plaintext_auth: bool = False,
+        domains: list[str] = ...,
+        size: int = ...,
+        recipients: int = 1000,
+        offer: Optional[list[str]] = None,
+        faults: list[str] = ...,
+        trace: bool = False,
+    ) -> Receiver: ...
+    def session(self, address: Optional[str], random: bytes, unix_time: int) -> SinkSession: ...
+
+@final
+class SinkSession:
+    def step(
+        self, now: int, data: Optional[bytes] = None, eof: bool = False
+    ) -> tuple[bytes, list[dict[str, Any]], list[str], bool, Optional[int], bool, Optional[str]]: ...
+    def tls_started(
+        self, now: int, channel_bindings: list[tuple[str, bytes]] = ..., client_verified: bool = False
+    ) -> None: ...
+    def failed(self, code: str, what: str) -> None: ...
+    def stop(self) -> None: ...
+    @property
+    def dribble(self) -> Optional[int]: ...
+    @property
+    def wrong_certificate(self) -> bool: ...
 
 @final
 class ReplyReader:

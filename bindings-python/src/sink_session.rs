@@ -21,7 +21,7 @@ use crate::sink::Shared;
 ///
 /// Hand in what has come by `step`, do what that says, and call it again with what comes next or when the deadline has passed.
 #[pyclass(module = "okuru._okuru")]
-pub(crate) struct Visit {
+pub(crate) struct SinkSession {
     machine: Machine,
     shared: Arc<Shared>,
     conduct: Conduct,
@@ -56,7 +56,7 @@ struct Step<'py> {
     closed: Option<String>,
 }
 
-impl Visit {
+impl SinkSession {
     pub(crate) fn new(machine: Machine, shared: Arc<Shared>, conduct: Conduct) -> Self {
         let (input, contents, late) = (Input::default(), HashMap::new(), Vec::new());
         Self { machine, shared, conduct, input, contents, late, recipients: 0 }
@@ -64,20 +64,27 @@ impl Visit {
 }
 
 #[pymethods]
-impl Visit {
+impl SinkSession {
     /// Hands in what has come, if something has, and whether that was the end. Gives
     ///
     /// `(write, messages, dialogue, starts_tls, deadline, reads, closed)`: bytes to be written; messages that have been taken,
     /// each a dict; lines of the dialogue; whether TLS begins once all is written; when to call again at the latest; whether bytes
     /// are to be read meanwhile; and why it is over, if it is: then the socket is to be closed after writing.
-    #[pyo3(signature = (now, data=&[], eof=false))]
-    fn step<'py>(&mut self, py: Python<'py>, now: u64, data: &[u8], eof: bool) -> PyResult<Bound<'py, PyTuple>> {
+    #[pyo3(signature = (now, data=None, eof=false))]
+    fn step<'py>(
+        &mut self,
+        py: Python<'py>,
+        now: u64,
+        data: Option<&[u8]>,
+        eof: bool,
+    ) -> PyResult<Bound<'py, PyTuple>> {
         let now = Duration::from_nanos(now);
-        if data.is_empty() {
-            self.machine.deadline_passed(now);
-        } else {
-            self.input.bytes.extend_from_slice(data);
-            self.input.is_offered = false;
+        match data {
+            None => self.machine.deadline_passed(now),
+            Some(data) => {
+                self.input.bytes.extend_from_slice(data);
+                self.input.is_offered = false;
+            }
         }
         self.input.has_ended |= eof;
         self.answer_late(now);
@@ -123,11 +130,11 @@ impl Visit {
     }
 
     fn __repr__(&self) -> &'static str {
-        if self.machine.is_closed() { "<Visit closed>" } else { "<Visit>" }
+        if self.machine.is_closed() { "<SinkSession closed>" } else { "<SinkSession>" }
     }
 }
 
-impl Visit {
+impl SinkSession {
     fn drain<'py>(&mut self, py: Python<'py>, now: Duration) -> PyResult<Step<'py>> {
         let mut step = Step {
             write: Vec::new(),
