@@ -66,13 +66,12 @@ def test_many_messages(sink: Start, send_all: Any, pipelining: str, connections:
     assert len({each["session"] for each in taken}) <= connections
 
 
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_tls_and_a_login(sink: Start, send_all: Any, tls: str) -> None:
-    started = sink("--tls", tls, "--user", "ann:secret")
-    options = {"tls": tls, "ca": started.ca, "tls_name": "localhost"}
+def test_tls_and_a_login(sink: Start, send_all: Any) -> None:
+    started = sink("--tls", "required", "--user", "ann:secret")
+    options = {"tls": "starttls", "ca": started.ca, "tls_name": "localhost"}
     (outcome,) = send_all(started, [make()], auth=okuru.Password("ann", "secret"), **options)
     assert outcome.raise_for_state() is outcome
-    assert started.message()["user"]["name"] == "ann" if isinstance(started, dict) else True
+    assert "ann" in str(started.message()["user"])
     (refused,) = send_all(started, [make()], auth=("ann", "wrong"), **options)
     assert (refused.state, refused.error.code) == ("rejected", "auth.refused")
 
