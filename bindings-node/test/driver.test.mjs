@@ -116,7 +116,7 @@ test('dialogues through the driver', async () => {
 
 /** A server that takes everything, in as few octets as can be. */
 async function kindServer() {
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     let content = ''
     let isContent = false
     socket.write('220 kind\r\n')

@@ -350,9 +350,9 @@ export class Driver {
 
   async #resolve(packed: Reader): Promise<void> {
     const lookUp = packed.number()
-    const type = (['MX', 'A', 'AAAA'] as const)[packed.octet()] ?? 'MX'
+    const type = (['MX', 'A', 'AAAA'] as const)[packed.octet()]
     const name = packed.text()
-    const answer = await this.#options.resolve?.(name, type)
+    const answer = type && (await this.#options.resolve?.(name, type))
     this.#input.dnsAnswer(lookUp, answer ?? { records: { kind: 'failed' } })
     this.schedule()
   }

@@ -8,7 +8,7 @@
 //! | 4 | start TLS | connection, server name (text), whether it has to verify (flag) |
 //! | 5 | get token | connection, server (text) |
 //! | 6 | close | connection |
-//! | 7 | resolve | look-up, 0 MX, 1 A, 2 AAAA, name (text) |
+//! | 7 | resolve | look-up, 0 MX, 1 A, 2 AAAA, 3 TXT, 4 PTR (of which a mailer asks neither), name (text) |
 //! | 8 | read content | connection, message, offset |
 //! | 9 | outcome | sized, as `outcome.rs` has it |
 //! | 10 | event | sized, as `event.rs` has it |
@@ -73,6 +73,8 @@ pub(crate) fn ask(ask: &Output, out: &mut Writer) {
                 QueryKind::Mx => 0,
                 QueryKind::A => 1,
                 QueryKind::Aaaa => 2,
+                QueryKind::Txt => 3,
+                QueryKind::Ptr => 4,
             });
             out.text(query.name.as_str());
         }
