@@ -73,6 +73,8 @@ pub(crate) fn ask(ask: &Output, out: &mut Writer) {
                 QueryKind::Mx => 0,
                 QueryKind::A => 1,
                 QueryKind::Aaaa => 2,
+                QueryKind::Txt => 3,
+                QueryKind::Ptr => 4,
             });
             out.text(query.name.as_str());
         }
