@@ -9,11 +9,18 @@ __all__ = [
     "Message",
     "Outcome",
     "Pop3Connection",
+    "Receiver",
     "Recipient",
     "RecipientOutcome",
     "Reply",
+    "ReplyReader",
+    "SaslClient",
     "Session",
+    "SinkSession",
     "__version__",
+    "dotted",
+    "offered",
+    "usable_mechanisms",
     "without_bcc",
 ]
 
@@ -192,6 +199,10 @@ class Mailer:
 @final
 class Connection:
     def __new__(cls, server: str, *, nonce: bytes, **options: Any) -> Connection: ...
+    @staticmethod
+    def adopt(
+        server_name: str, offered: list[tuple[str, str]], *, lmtp: bool = False, verified_tls: bool = False
+    ) -> Connection: ...
     def submit(self, now: int, message: Message) -> int: ...
     def abort(self, message: int) -> None: ...
     def command(self, verb: str, argument: Optional[str] = None) -> int: ...
@@ -270,4 +281,68 @@ class Session:
     @property
     def user(self) -> Optional[str]: ...
 
+@final
+class Receiver:
+    def __new__(
+        cls,
+        random: bytes,
+        *,
+        name: str = "localhost",
+        lmtp: bool = False,
+        tls: str = "none",
+        users: list[tuple[str, str]] = ...,
+        allow_plaintext_auth: bool = False,
+        domains: list[str] = ...,
+        size: int = ...,
+        recipients: int = 1000,
+        offer: Optional[list[str]] = None,
+        faults: list[str] = ...,
+        trace: bool = False,
+    ) -> Receiver: ...
+    def session(self, address: Optional[str], random: bytes, unix_time: int) -> SinkSession: ...
+
+@final
+class SinkSession:
+    def step(
+        self, now: int, data: Optional[bytes] = None, eof: bool = False
+    ) -> tuple[bytes, list[dict[str, Any]], list[str], bool, Optional[int], bool, Optional[str]]: ...
+    def tls_started(
+        self, now: int, channel_bindings: list[tuple[str, bytes]] = ..., client_verified: bool = False
+    ) -> None: ...
+    def failed(self, code: str, what: str) -> None: ...
+    def stop(self) -> None: ...
+    @property
+    def dribble(self) -> Optional[int]: ...
+    @property
+    def wrong_certificate(self) -> bool: ...
+
+@final
+class ReplyReader:
+    def __new__(cls) -> ReplyReader: ...
+    def receive(self, data: bytes) -> None: ...
+    def next(self) -> Optional[Reply]: ...
+    @property
+    def is_empty(self) -> bool: ...
+
+@final
+class SaslClient:
+    def __new__(
+        cls,
+        mechanism: str,
+        user: str,
+        password: str,
+        *,
+        nonce: bytes,
+        channel_binding: Optional[tuple[str, bytes]] = None,
+        offered_plus: bool = False,
+    ) -> SaslClient: ...
+    def initial_response(self) -> Optional[bytes]: ...
+    def challenge(self, challenge: bytes) -> bytes: ...
+    def succeeded(self) -> None: ...
+
+def dotted(content: bytes) -> bytes: ...
+def offered(reply: Reply) -> list[tuple[str, str]]: ...
+def usable_mechanisms(
+    offered: list[str], user: str, password: str, *, channel_binding: Optional[tuple[str, bytes]] = None
+) -> list[str]: ...
 def without_bcc(beginning: bytes) -> tuple[bytes, int]: ...

@@ -1,8 +1,8 @@
 """The machines themselves, for those who bring their own I/O: bytes in, bytes out, and no waiting.
 
 `Connection` is one connection to a server, `Pop3Connection` a log-in by POP3, `Session` the other side:
-a session with a client, `Mailer` many connections to many servers. Times
-are nanoseconds on any monotonic clock: ``time.monotonic_ns()``.
+a session with a client, `Mailer` many connections to many servers. Times are nanoseconds on any monotonic clock:
+``time.monotonic_ns()``. Who says each command alone finds `ReplyReader` and `SaslClient`.
 """
 
 from okuru._okuru import (
@@ -14,6 +14,8 @@ from okuru._okuru import (
     Recipient,
     RecipientOutcome,
     Reply,
+    ReplyReader,
+    SaslClient,
     Session,
 )
 
@@ -26,5 +28,7 @@ __all__ = [
     "Recipient",
     "RecipientOutcome",
     "Reply",
+    "ReplyReader",
+    "SaslClient",
     "Session",
 ]
