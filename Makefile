@@ -51,7 +51,7 @@ unit: servers ## Every test of the workspace
 node: servers node-build ## Every test of the packages for Node.js, in Node.js, Deno, Bun, workerd and Chromium
 	cd bindings-node && node --test test/engines.test.mjs test/vectors.test.mjs test/packages.test.mjs test/types.test.mjs
 	cd bindings-node && for engine in native wasm; do \
-	    OKURU_ENGINE=$$engine node --test test/real-servers.test.mjs test/direct.test.mjs test/driver.test.mjs || exit 1; \
+	    OKURU_ENGINE=$$engine node --expose-gc --test test/real-servers.test.mjs test/direct.test.mjs test/driver.test.mjs || exit 1; \
 	done
 	cd bindings-node && node --test test/runtimes.test.mjs
 

@@ -36,6 +36,8 @@ export class SendMany implements AsyncIterableIterator<Outcome, undefined> {
   #outcomes: Outcome[] = []
   #told = 0
   #waiters: Waiter[] = []
+  /** Whose signal cancels which messages. */
+  readonly #watches = new Map<AbortSignal, { parcels: Set<Parcel>; cancel: () => void }>()
   #index = 0
   /** So many messages or headers are waited for. */
   #awaited = 0
@@ -145,21 +147,46 @@ export class SendMany implements AsyncIterableIterator<Outcome, undefined> {
   }
 
   #add(index: number, { signal }: Message, message: Prepared): void {
-    const cancel = () => this.#driver.cancel(parcel)
     const parcel: Parcel = {
       index,
       message,
       isCancelled: signal?.aborted === true || this.#signal?.aborted === true,
       number: undefined,
       settle: (outcome) => {
-        signal?.removeEventListener('abort', cancel)
+        if (signal !== undefined) this.#unwatch(signal, parcel)
         this.#underway.delete(parcel)
         this.#tell(outcome)
       },
     }
-    signal?.addEventListener('abort', cancel)
+    if (signal !== undefined) this.#watch(signal, parcel)
     this.#underway.add(parcel)
     this.#ready.push(parcel)
+  }
+
+  /** Many messages may have one signal: it is listened to once. */
+  #watch(signal: AbortSignal, parcel: Parcel): void {
+    let watch = this.#watches.get(signal)
+    if (watch === undefined) {
+      const parcels = new Set<Parcel>()
+      watch = {
+        parcels,
+        cancel: () => {
+          for (const parcel of parcels) this.#driver.cancel(parcel)
+        },
+      }
+      signal.addEventListener('abort', watch.cancel)
+      this.#watches.set(signal, watch)
+    }
+    watch.parcels.add(parcel)
+  }
+
+  #unwatch(signal: AbortSignal, parcel: Parcel): void {
+    const watch = this.#watches.get(signal)
+    if (watch === undefined) return
+    watch.parcels.delete(parcel)
+    if (watch.parcels.size > 0) return
+    signal.removeEventListener('abort', watch.cancel)
+    this.#watches.delete(signal)
   }
 
   #refuse(index: number, message: Message | undefined, error: unknown): void {
