@@ -2,12 +2,12 @@
 
 CARGO ?= cargo
 NO_STD_TARGETS = thumbv7em-none-eabi wasm32-unknown-unknown
-FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route spf
+FUZZ_TARGETS = reply syntax content sasl connection receiver pair pop3 route spf dkim dmarc
 FUZZ_SECONDS ?= 60
 CARGO_FUZZ = 0.13.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets python python-release wheels venv
+.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets python python-release wheels venv node node-build npm
 
 help: ## Tell what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,7 +15,7 @@ help: ## Tell what there is
 demo: ## Send three real messages to a server in the same process, and show the dialogue
 	$(CARGO) run --locked --quiet --release -p okuru-cli -- demo
 
-test: format lint docs no-std corpus servers unit python ## Everything that has to pass: style, docs, no_std builds, every test, real servers
+test: format lint docs no-std corpus servers unit python node ## Everything that has to pass: style, docs, no_std builds, every test, real servers
 
 bench: ## Measure clients beside lettre, mail-send and smtp-source, servers beside smtp-sink, aiosmtpd and smtp-server, direct delivery beside Postfix (some 20 minutes)
 	tests/servers/install
@@ -47,6 +47,22 @@ no-std: targets ## Build the core for machines without an operating system, with
 unit: servers ## Every test of the workspace
 	$(CARGO) test --locked --workspace --all-features
 	$(CARGO) test --locked --release -p okuru --test large
+
+node: servers node-build ## Every test of the packages for Node.js, in Node.js, Deno, Bun, workerd and Chromium
+	cd bindings-node && node --test test/engines.test.mjs test/vectors.test.mjs test/packages.test.mjs test/types.test.mjs
+	cd bindings-node && for engine in native wasm; do \
+	    OKURU_ENGINE=$$engine node --test test/real-servers.test.mjs test/direct.test.mjs test/driver.test.mjs || exit 1; \
+	done
+	cd bindings-node && node --test test/runtimes.test.mjs
+
+node-build: targets ## Build the addon, the module in WebAssembly and the driver over both
+	cd bindings-node && npm ci --silent
+	$(CARGO) build --locked --release -p okuru-node
+	node bindings-wasm/scripts/build.mjs
+	cd bindings-node && npm run --silent build
+
+npm: node-build ## Pack the packages for npm, in target/npm
+	node bindings-node/scripts/pack.mjs
 
 corpus: ## What fuzzing has found worth keeping, through its targets
 	$(CARGO) test --locked --manifest-path fuzz/Cargo.toml

@@ -314,9 +314,25 @@ def spf():
         yield config + client + b"\x01\x04\x00" + blob(b"v=spf1 " + text.encode()) + 20 * b"\x02\x04\x01\x00"
 
 
+def dkim():
+    bodies = [b"\r\nHello \t there \r\n\r\n", b"To: b\r\n\r\n x\n\n", b"Subject:  a\r\n\tb\r\n\r\n", b"From: c\r\n"]
+    tags = b"c=relaxed/relaxed; bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=; b=AAAA; i=@d.test; l=3; t=1; x=9"
+    for body in bodies:
+        for form in range(4):
+            yield bytes([form, 1, 3, 1, 1, 0]) + body
+        yield bytes([3, 0, 0, 0, 1, 2]) + blob(tags) + blob(b"v=1; " + tags) + body
+        yield bytes([3, 0, 0, 0, 0]) + blob(b"v=DKIM1; k=rsa; h=sha256; t=s:y; p=AQID") + b"\x01" + blob(tags) + body
+
+
+def dmarc():
+    for author in range(6):
+        for first in range(4):
+            yield bytes([author, 2, 1, 1, 1, 2, 0]) + 12 * bytes([3, 1, first, 1, author, 0])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route, spf):
+    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route, spf, dkim, dmarc):
         (folder / target.__name__).mkdir(parents=True, exist_ok=True)
         for seed in target():
             (folder / target.__name__ / hashlib.sha1(seed).hexdigest()).write_bytes(seed)

@@ -3,7 +3,7 @@ import { readError, type OkuruError } from './error.js'
 import { readReply, type RecipientStatus, type Reply } from './outcome.js'
 
 /** Something on a connection. */
-interface OnConnection {
+export interface OnConnection {
   /** The connection, by its number. */
   connection: number
   /** The server that it goes to. */

@@ -125,6 +125,11 @@ export async function send(message: Message, options: string | ClientOptions): P
   }
 }
 
+/** Which engine is at work: the native addon, or WebAssembly. */
+export function engine(): 'native' | 'wasm' {
+  return platform().engine
+}
+
 function driverOptions(options: MailerOptions, { host }: Platform) {
   const { onEvent, tlsOptions, auth } = options satisfies CommonOptions
   const { resolve, nameServers } = options as DirectOptions

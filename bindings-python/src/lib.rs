@@ -12,6 +12,9 @@ mod pop3;
 mod reply;
 mod reply_reader;
 mod sasl;
+mod session;
+mod sink;
+mod sink_session;
 mod step;
 mod value;
 
@@ -37,6 +40,12 @@ mod _okuru {
     use crate::reply_reader::{ReplyReader, offered};
     #[pymodule_export]
     use crate::sasl::{SaslClient, usable_mechanisms};
+    #[pymodule_export]
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::sink::Receiver;
+    #[pymodule_export]
+    use crate::sink_session::SinkSession;
 
     use pyo3::prelude::*;
 

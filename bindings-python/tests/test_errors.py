@@ -63,3 +63,9 @@ def test_what_makes_no_sense_is_told_at_once(options: dict[str, object], what: s
 def test_nothing_shows_a_secret() -> None:
     shown = [okuru.Password("me", "hunter2"), okuru.OAuth("hunter2"), okuru.Client("smtp://me:hunter2@mx.example")]
     assert "hunter2" not in repr(shown)
+
+
+def test_an_error_is_one_sentence() -> None:
+    error = _errors.error("timeout.reply", "no reply within 300 s", step="at MAIL")
+    assert str(error) == "no reply within 300 s (at MAIL); try again later. [timeout.reply]"
+    assert isinstance(error, OSError) and error.errno is None

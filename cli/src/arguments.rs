@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use okuru::mailer::Rate;
 use okuru_core::client::{BodyDeclaration, Chunking, Pipelining, SmtpUtf8, Tls};
 use okuru_core::syntax::Newlines;
+use okuru_core::syntax::dkim::{Algorithm, Canonicalization};
 
 use crate::amounts;
 use crate::help;
@@ -40,6 +41,12 @@ pub(crate) enum Command {
     /// Tell who may send mail in the name of a domain, or whether a client may (SPF).
     #[command(long_about = help::SPF, after_help = help::SPF_END)]
     Spf(SpfArguments),
+    /// Sign a message in the name of a domain, or verify one (DKIM).
+    #[command(after_help = help::DKIM_END)]
+    Dkim {
+        #[command(subcommand)]
+        command: DkimCommand,
+    },
     /// Take messages, and show what came: a server to develop against.
     #[command(long_about = help::SINK, after_help = help::SINK_END)]
     Sink(Box<SinkArguments>),
@@ -268,6 +275,73 @@ pub(crate) struct SpfArguments {
 
     /// Print one object of JSON.
     #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// `okuru dkim`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DkimCommand {
+    /// Sign the message on standard input; what goes out begins with the signature.
+    Sign(SignArguments),
+    /// Verify the signatures of the message on standard input.
+    Verify(VerifyArguments),
+    /// Print the TXT record of a key.
+    Record {
+        /// The private key, in PEM or DER.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+}
+
+/// `okuru dkim sign`
+#[derive(Args, Debug)]
+pub(crate) struct SignArguments {
+    /// Which of the domain's keys it is: its record is at SELECTOR._domainkey.DOMAIN.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) selector: String,
+
+    /// In whose name the message is signed.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: String,
+
+    /// The private key, in PEM or DER (PKCS#8, or PKCS#1 for RSA).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// The algorithm, rsa-sha256 or ed25519-sha256 (default: what the key is for).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) algorithm: Option<Algorithm>,
+
+    /// What header and body may suffer: simple, or relaxed where white space may change.
+    #[arg(long, value_name = "HEADER/BODY", default_value = "relaxed/relaxed")]
+    pub(crate) canonicalization: Canonicalization,
+
+    /// The fields that are signed (default: From and all that readers see).
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) headers: Vec<String>,
+
+    /// Let others add fields of these names, which are signed once more than they are there otherwise.
+    #[arg(long)]
+    pub(crate) no_over_signing: bool,
+
+    /// For how long the signature holds, such as 7d (default: for ever).
+    #[arg(long, value_name = "DURATION", value_parser = amounts::duration)]
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// `okuru dkim verify`
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// What the host is called that verifies, for the Authentication-Results field.
+    #[arg(long, value_name = "NAME", default_value = "unknown")]
+    pub(crate) receiver: String,
+
+    /// Print one object of JSON.
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

@@ -129,6 +129,18 @@ That of DOMAIN --json has these:
                 meaning, lookups)
   remarks       each with severity (error, warning, advice), domain, text";
 
+/// At the end of the help of `okuru dkim`.
+pub(crate) const DKIM_END: &str = "\
+Examples:
+  okuru dkim record --key key.pem
+  okuru dkim sign --selector s1 --domain example.org --key key.pem < a.eml
+  okuru dkim verify --json < a.eml
+
+The object of verify --json has the keys result (none, pass, fail, policy,
+neutral, temperror, permerror) and signatures, each with result, reason,
+domain, selector, algorithm, test. The exit status is 0 if one of them passes,
+75 for temperror, else 69.";
+
 /// What `okuru probe` does.
 pub(crate) const PROBE: &str = "\
 Tell what a server offers, before and after TLS, which certificate it shows and whether that verifies, and how one can log in. \
@@ -215,7 +227,7 @@ mod tests {
 
     #[test]
     fn tables_fit_in_80_columns() {
-        for text in [PROGRAM_END, SEND_END, ROUTE_END, SPF_END, PROBE_END, SINK_END] {
+        for text in [PROGRAM_END, SEND_END, ROUTE_END, SPF_END, DKIM_END, PROBE_END, SINK_END] {
             assert!(text.lines().all(|line| line.len() <= 80));
         }
     }

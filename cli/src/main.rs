@@ -5,6 +5,7 @@ mod arguments;
 mod connection;
 mod delivery;
 mod demo;
+mod dkim;
 mod envelope;
 mod exit;
 mod help;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Sendmail => sendmail::run(sendmail::Call::Sendmail(Vec::new())),
         Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Dkim { command } => dkim::run(&command),
         Command::Spf(arguments) => spf::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -7,6 +7,8 @@
 mod bytes;
 pub mod connection;
 pub mod content;
+pub mod dkim;
+pub mod dmarc;
 pub mod pair;
 pub mod pop3;
 pub mod receiver;
@@ -31,6 +33,8 @@ pub const TARGETS: &[Target] = &[
     ("pop3", pop3::run),
     ("route", route::run),
     ("spf", spf::run),
+    ("dkim", dkim::run),
+    ("dmarc", dmarc::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

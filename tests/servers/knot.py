@@ -72,6 +72,9 @@ round     TXT   "v=spf1 include:about.test -all"
 about     TXT   "v=spf1 redirect=round.test"
 broken-spf TXT  "v=spf1 include:x.broken -all"
 
+; DKIM: the public key of RFC 8463 A.2.
+brisbane._domainkey.mailer TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
 ; Many servers, more than one packet holds by UDP.
 many      MX    10 mx.two
 """

@@ -3,5 +3,7 @@
 mod machine;
 mod made_up;
 mod pyspf;
+#[path = "../python/mod.rs"]
+mod python;
 mod suite;
 mod zone;

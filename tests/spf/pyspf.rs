@@ -1,79 +1,32 @@
 //! The verdicts of pyspf, on the zones of the suite and on zones that are made up.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use okuru_core::policy::spf::{Config, Limits, Request};
 use serde_json::{Value, json};
 
 use crate::made_up;
+use crate::python::Script;
 use crate::suite;
 use crate::zone::{Entry, Order, Zone, check};
 
-/// pyspf in a process of its own.
-struct Pyspf {
-    process: Child,
-    tasks: ChildStdin,
-    verdicts: BufReader<ChildStdout>,
-}
-
-impl Pyspf {
-    fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("spf/pyspf_checks.py");
-        let mut command = Command::new(python());
-        let mut process =
-            command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python is there");
-        let (tasks, verdicts) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Self { process, tasks, verdicts: BufReader::new(verdicts) }
-    }
-
-    /// The result of each check, and the explanation of a failure.
-    fn verdicts(&mut self, zone: &Zone, checks: &[[String; 3]]) -> Vec<Seen> {
-        let entry = |entry: &Entry| match entry {
-            Entry::Text(text) => json!(["TXT", text]),
-            Entry::Address(address) if address.is_ipv4() => json!(["A", address]),
-            Entry::Address(address) => json!(["AAAA", address]),
-            Entry::Exchange(preference, host) => json!(["MX", [preference, host]]),
-            Entry::Pointer(name) => json!(["PTR", name]),
-            Entry::Alias(name) => json!(["CNAME", name]),
-            Entry::Timeout => json!(["TIMEOUT", null]),
-        };
-        let zone: serde_json::Map<String, Value> =
-            zone.0.iter().map(|(name, entries)| (name.clone(), entries.iter().map(entry).collect())).collect();
-        writeln!(self.tasks, "{}", json!({ "zone": zone, "checks": checks })).unwrap();
-        let mut line = String::new();
-        self.verdicts.read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).expect("pyspf answers (the reason why not is on stderr)");
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        told.as_array().unwrap().iter().map(|it| (text(&it[0]).unwrap(), text(&it[1]))).collect()
-    }
-}
-
-impl Drop for Pyspf {
-    fn drop(&mut self) {
-        // Nobody is left whom a failure could be told.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A Python that has what `requirements.txt` names.
-fn python() -> PathBuf {
-    static ONCE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    ONCE.get_or_init(|| {
-        let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("spf/requirements.txt");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pyspf");
-        let python = folder.join("bin/python");
-        let run = |command: &mut Command| assert!(command.status().expect("Python is there").success(), "{command:?}");
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
-        run(Command::new(&python).args(pip).arg(requirements));
-        python
-    })
-    .clone()
+/// The result of each check by pyspf, and the explanation of a failure.
+fn theirs(pyspf: &mut Script, zone: &Zone, checks: &[[String; 3]]) -> Vec<Seen> {
+    let entry = |entry: &Entry| match entry {
+        Entry::Text(text) => json!(["TXT", text]),
+        Entry::Address(address) if address.is_ipv4() => json!(["A", address]),
+        Entry::Address(address) => json!(["AAAA", address]),
+        Entry::Exchange(preference, host) => json!(["MX", [preference, host]]),
+        Entry::Pointer(name) => json!(["PTR", name]),
+        Entry::Alias(name) => json!(["CNAME", name]),
+        Entry::Timeout => json!(["TIMEOUT", null]),
+    };
+    let zone: serde_json::Map<String, Value> =
+        zone.0.iter().map(|(name, entries)| (name.clone(), entries.iter().map(entry).collect())).collect();
+    let told = pyspf.ask(&json!({ "zone": zone, "checks": checks }));
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    told.as_array().unwrap().iter().map(|it| (text(&it[0]).unwrap(), text(&it[1]))).collect()
 }
 
 fn ours(zone: &Zone, checks: &[[String; 3]]) -> Vec<Seen> {
@@ -93,13 +46,13 @@ fn ours(zone: &Zone, checks: &[[String; 3]]) -> Vec<Seen> {
 
 #[test]
 fn the_suite_comes_to_the_same() {
-    let mut pyspf = Pyspf::start();
+    let mut pyspf = Script::start("spf/pyspf_checks.py");
     let (mut compared, mut different) = (0, Vec::new());
     for scenario in suite::load() {
         let checks: Vec<[String; 3]> =
             scenario.cases.iter().map(|it| [it.host.clone(), it.mail_from.clone(), it.helo.clone()]).collect();
-        let theirs = pyspf.verdicts(&scenario.zone, &checks);
-        for ((case, ours), theirs) in scenario.cases.iter().zip(ours(&scenario.zone, &checks)).zip(theirs) {
+        let their = theirs(&mut pyspf, &scenario.zone, &checks);
+        for ((case, ours), theirs) in scenario.cases.iter().zip(ours(&scenario.zone, &checks)).zip(their) {
             compared += 1;
             if ours != theirs {
                 different.push(format!("{}: we say {ours:?}, pyspf says {theirs:?}", case.name));
@@ -128,12 +81,12 @@ type Seen = (String, Option<String>);
 
 /// Compares in made-up zones; gives how often we had each result.
 fn compare(with_failures: bool, agree: fn(&Seen, &Seen) -> bool) -> BTreeMap<String, usize> {
-    let mut pyspf = Pyspf::start();
+    let mut pyspf = Script::start("spf/pyspf_checks.py");
     let (mut compared, mut different) = (BTreeMap::new(), Vec::new());
     for seed in 0..200 {
         let (zone, checks) = made_up::zone(seed, with_failures);
-        let theirs = pyspf.verdicts(&zone, &checks);
-        for ((check, ours), theirs) in checks.iter().zip(ours(&zone, &checks)).zip(theirs) {
+        let their = theirs(&mut pyspf, &zone, &checks);
+        for ((check, ours), theirs) in checks.iter().zip(ours(&zone, &checks)).zip(their) {
             if !agree(&ours, &theirs) {
                 different.push(format!("seed {seed}, {check:?}: we say {ours:?}, pyspf says {theirs:?}"));
             }

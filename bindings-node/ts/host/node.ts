@@ -31,6 +31,10 @@ class NodeLink implements Link {
   #socket: Socket
   #isOpen = false
   #isOver = false
+  /** Octets that the network has not taken, as far as is known. */
+  #unwritten = 0
+  /** Octets of which it is known that it has, and whose callbacks are still to come. */
+  #told = 0
 
   constructor(place: Place, dialing: Dialing, peer: Peer) {
     this.#peer = peer
@@ -52,20 +56,21 @@ class NodeLink implements Link {
     const socket = this.#socket
     let octets = 0
     if (pieces.length > 1) socket.cork()
-    for (const piece of pieces) {
+    for (const [place, piece] of pieces.entries()) {
       octets += piece.length
-      if (piece.length < BIG) socket.write(piece)
-      else {
-        // Whoever takes long should be seen to take something.
-        const written = octets
-        octets = 0
-        socket.write(piece, (error) => this.#wrote(written, error))
+      const isLast = place === pieces.length - 1
+      // Whoever takes long should be seen to take something.
+      if (piece.length < BIG && !isLast) {
+        socket.write(piece)
+        continue
       }
+      const written = octets
+      octets = 0
+      this.#unwritten += written
+      socket.write(piece, (error) => this.#wrote(written, error))
     }
     if (pieces.length > 1) socket.uncork()
-    if (octets === 0) return
-    if (socket.writableLength === 0) this.#peer.written(octets)
-    else socket.write(NOTHING, (error) => this.#wrote(octets, error))
+    if (socket.writableLength === 0) this.#wroteAll()
   }
 
   startTls(serverName: string, verify: boolean): void {
@@ -123,7 +128,7 @@ class NodeLink implements Link {
 
   #listen(): void {
     const socket = this.#socket
-    socket.on('data', (bytes) => this.#tell(() => this.#peer.received(bytes)))
+    socket.on('data', (bytes) => this.#tell(() => this.#receive(bytes)))
     socket.on('end', () => this.#tell(() => this.#peer.ended()))
     socket.on('error', (error) => this.#fail(codeOf(error, this.#isOpen), said(error)))
     socket.on('close', () => this.#fail('connect.lost', 'the connection broke'))
@@ -134,8 +139,28 @@ class NodeLink implements Link {
   }
 
   #wrote(octets: number, error: Error | null | undefined): void {
-    // A socket that has failed says so by itself.
-    if (!this.#isOver && (error === null || error === undefined)) this.#peer.written(octets)
+    // A socket that has failed says so by itself; and what was taken at once has been told.
+    if (this.#isOver || (error !== null && error !== undefined) || this.#told >= octets) {
+      this.#told = Math.max(this.#told - octets, 0)
+      return
+    }
+    this.#unwritten -= octets
+    this.#peer.written(octets)
+  }
+
+  /** The network has taken everything. Its callbacks only come later. */
+  #wroteAll(): void {
+    const octets = this.#unwritten
+    this.#told += octets
+    this.#unwritten = 0
+    this.#peer.written(octets)
+  }
+
+  /** A reply may come before it is told that what it answers has been written. */
+  #receive(bytes: Uint8Array): void {
+    if (this.#unwritten === 0 || this.#socket.writableLength > 0) return this.#peer.received(bytes)
+    this.#wroteAll()
+    this.#peer.received(bytes)
   }
 
   #fail(code: HostErrorCode, what: string): void {
@@ -153,8 +178,6 @@ const BIG = 64 << 10
 
 /** So long, in milliseconds, may the other side take to close too. */
 const LINGER = 2000
-
-const NOTHING = new Uint8Array(0)
 
 function dial(place: Place, { source }: Dialing): Socket {
   if ('path' in place) return connectSocket({ path: place.path })

@@ -6,8 +6,6 @@ import errno
 from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, Optional, Union
 
-from okuru._content import Source
-
 if TYPE_CHECKING:
     from okuru._tls import TlsLayer
 
@@ -164,5 +162,3 @@ _CODES = {
     errno.ETIMEDOUT: "timeout.connect",
     errno.ECONNRESET: "connect.lost",
 }
-
-__all__ = ["Buffer", "Link", "Source", "broken", "lost"]

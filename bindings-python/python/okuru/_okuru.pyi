@@ -9,11 +9,14 @@ __all__ = [
     "Message",
     "Outcome",
     "Pop3Connection",
+    "Receiver",
     "Recipient",
     "RecipientOutcome",
     "Reply",
     "ReplyReader",
     "SaslClient",
+    "Session",
+    "SinkSession",
     "__version__",
     "dotted",
     "offered",
@@ -242,6 +245,76 @@ class Pop3Connection:
     def poll(self, now: int) -> tuple[Any, ...]: ...
     @property
     def is_closed(self) -> bool: ...
+
+@final
+class Session:
+    def __new__(
+        cls,
+        name: str,
+        *,
+        random: bytes,
+        unix_time: int = 0,
+        address: Optional[str] = None,
+        protocol: str = "smtp",
+        submission: bool = False,
+        tls: str = "none",
+        local: Optional[list[str]] = None,
+        for_anyone: bool = False,
+        mechanisms: Optional[list[str]] = None,
+        allow_plaintext_auth: bool = False,
+        offer: Optional[list[str]] = None,
+        asks_everything: bool = False,
+        max_size: Optional[int] = None,
+        trace: bool = False,
+    ) -> Session: ...
+    def receive(self, now: int, data: bytes) -> int: ...
+    def receive_eof(self, now: int) -> None: ...
+    def tls_started(self, now: int, client_verified: bool = False) -> None: ...
+    def failed(self, code: str, what: str) -> None: ...
+    def stop(self) -> None: ...
+    def deadline_passed(self, now: int) -> None: ...
+    def answer(self, now: int, question: int, answer: Union[bool, str, list[str]], closes: bool = False) -> bool: ...
+    def answer_credentials(self, now: int, question: int, password: Optional[str], salt: bytes) -> bool: ...
+    def poll(self, now: int) -> tuple[Any, ...]: ...
+    @property
+    def is_closed(self) -> bool: ...
+    @property
+    def user(self) -> Optional[str]: ...
+
+@final
+class Receiver:
+    def __new__(
+        cls,
+        random: bytes,
+        *,
+        name: str = "localhost",
+        lmtp: bool = False,
+        tls: str = "none",
+        users: list[tuple[str, str]] = ...,
+        allow_plaintext_auth: bool = False,
+        domains: list[str] = ...,
+        size: int = ...,
+        recipients: int = 1000,
+        offer: Optional[list[str]] = None,
+        faults: list[str] = ...,
+        trace: bool = False,
+    ) -> Receiver: ...
+    def session(self, address: Optional[str], random: bytes, unix_time: int) -> SinkSession: ...
+
+@final
+class SinkSession:
+    def step(
+        self, now: int, data: Optional[bytes] = None, eof: bool = False
+    ) -> tuple[bytes, list[dict[str, Any]], list[str], bool, Optional[int], bool, Optional[str]]: ...
+    def tls_started(
+        self, now: int, channel_bindings: list[tuple[str, bytes]] = ..., client_verified: bool = False
+    ) -> None: ...
+    def failed(self, code: str, what: str) -> None: ...
+    def stop(self) -> None: ...
+    @property
+    def dribble(self) -> Optional[int]: ...
+    @property
+    def wrong_certificate(self) -> bool: ...
 
 @final
 class ReplyReader:

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use okuru::Secret;
 use okuru::server::{LocalDomain, Offer};
+use okuru_core::server::faults::Fault;
 
-use super::fault::Fault;
 use crate::exit::{Failure, usage};
 
 /// `okuru sink`
@@ -96,7 +96,7 @@ pub(crate) struct SinkArguments {
     pub(crate) json: bool,
 
     /// Do something wrong: see the list below.
-    #[arg(long, value_name = "NAME[=VALUE][@STAGE][:EVERY]", help_heading = FAULTS)]
+    #[arg(long, value_name = "NAME[=VALUE][@STAGE][:EVERY]", value_parser = fault, help_heading = FAULTS)]
     pub(crate) fault: Vec<Fault>,
 }
 
@@ -135,6 +135,10 @@ fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 
+fn fault(text: &str) -> Result<Fault, String> {
+    text.parse().map_err(|error: okuru::Error| error.what().to_owned())
+}
+
 fn offer(text: &str) -> Result<Offer, String> {
     let mut offer = Offer::nothing();
     if text.eq_ignore_ascii_case("none") {
@@ -168,6 +172,7 @@ const FAULTS: &str = "Faults";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::help::SINK_END;
 
     #[test]
     fn users() {
@@ -187,6 +192,18 @@ mod tests {
         assert_eq!(offer("none"), Ok(Offer::nothing()));
         for text in ["", "PIPELINING,", "BINARYMIME", "SMTPUTF8", "STARTTLS", "AUTH", "XCLIENT"] {
             assert!(offer(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_list_has_each_fault() {
+        for line in SINK_END
+            .lines()
+            .take_while(|line| !line.starts_with("Examples"))
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        {
+            let name = line.trim_start().split([' ', '[']).next().unwrap();
+            assert!(fault(name).is_ok(), "{name}");
         }
     }
 }

@@ -1,22 +1,21 @@
 //! What the sink does with what comes: it takes it, or goes wrong as it was told to.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use okuru::server::{
     Accounts, Answer, Config, Connection, CredentialsQuestion, Event, Handler, Hello, MessageId, Received, Recipient,
     Tls, TlsConfig, Visit,
 };
-use okuru_core::syntax::{MailParameters, Reply, ReversePath};
+use okuru_core::server::faults::{Faults, Stage, Strike};
+use okuru_core::syntax::{EnhancedCode, MailParameters, Reply, ReplyCode, ReversePath};
 use sha2::Digest as _;
 use tokio::time::sleep;
 
-use super::fault::{Fault, Stage, What, reply};
 use super::inbox::Inbox;
 use super::letter::{Letter, Place, address, subject};
 use super::maildir::Maildir;
@@ -29,7 +28,7 @@ use super::web::dialogues::Dialogues;
 #[derive(Default)]
 pub(crate) struct Desk {
     pub(crate) accounts: Accounts,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Troubles,
     pub(crate) storage: Storage,
     pub(crate) inbox: Inbox,
     /// What is said, if somebody wants to read it: the sessions tell it where [`Config::trace`] is set.
@@ -50,10 +49,16 @@ pub(crate) struct Desk {
 pub(crate) struct Books {
     /// How many messages there have been.
     count: AtomicU64,
-    /// Who has written to whom, and when they did so first.
-    greylist: Mutex<HashMap<(String, String), Instant>>,
     /// How many recipients each session has had since its last MAIL.
     recipients: Mutex<HashMap<u64, u64>>,
+}
+
+/// What goes wrong.
+pub(crate) struct Troubles {
+    /// Whether anything does: who has nothing to ask does not wait for its turn.
+    is_any: bool,
+    faults: Mutex<Faults>,
+    began: Instant,
 }
 
 /// Where messages go.
@@ -66,30 +71,26 @@ pub(crate) enum Storage {
     Mbox(Arc<Mbox>),
 }
 
-/// How many senders and recipients are remembered for greylisting. When there are more, all are forgotten.
-const MOST_GREYLISTED: usize = 100_000;
-
 impl Handler for Desk {
     type Store = Spool;
 
     async fn admit(&self, _: &Visit, mut connection: Connection) -> Option<Connection> {
-        for fault in self.faults.iter() {
-            match fault.what {
-                What::Dribble(pause) if fault.strikes() => {
-                    connection.stream = Box::new(Dribble::new(connection.stream, pause));
-                }
-                What::InjectBeforeTls if fault.strikes() => {
-                    connection.stream = Box::new(Inject::new(connection.stream));
-                }
-                What::DropStarttls if connection.config.tls != Tls::Implicit && fault.strikes() => {
-                    let config = Config::clone(&connection.config);
-                    connection.config = Arc::new(Config { tls: Tls::None, ..config });
-                }
-                What::WrongCertificate if fault.strikes() => {
-                    connection.tls = self.wrong_certificate.clone().or(connection.tls);
-                }
-                _ => {}
-            }
+        let Some(mut faults) = self.faults.lock() else {
+            return Some(connection);
+        };
+        let conduct = faults.connection(connection.config.tls);
+        if let Some(pause) = conduct.dribble {
+            connection.stream = Box::new(Dribble::new(connection.stream, pause));
+        }
+        if conduct.injects {
+            connection.stream = Box::new(Inject::new(connection.stream));
+        }
+        if conduct.drops_starttls {
+            let config = Config::clone(&connection.config);
+            connection.config = Arc::new(Config { tls: Tls::None, ..config });
+        }
+        if conduct.wrong_certificate {
+            connection.tls = self.wrong_certificate.clone().or(connection.tls);
         }
         Some(connection)
     }
@@ -117,24 +118,14 @@ impl Handler for Desk {
     }
 
     async fn forward_path(&self, visit: &Visit, recipient: &Recipient) -> Answer {
-        if let Some(answer) = self.at(Stage::Rcpt).await {
-            return answer;
-        }
         let position = self.position(visit);
-        for fault in self.faults.iter().filter(|fault| fault.stage == Stage::Rcpt) {
-            let refusal = match fault.what {
-                What::SomeRecipients if position.is_multiple_of(2) => Stage::Rcpt.refusal(),
-                What::TooManyRecipients { allowed } if position > allowed => reply(452, 5, 3, "Too many recipients"),
-                What::Greylist(wait) if !self.is_known(visit, recipient, wait) => {
-                    reply(450, 7, 1, "Greylisted, try again later")
-                }
-                _ => continue,
-            };
-            if fault.strikes() {
-                return Answer::Reply(refusal);
+        let strike = match self.faults.lock() {
+            Some(mut faults) => {
+                faults.recipient(self.faults.began.elapsed(), visit.address(), &recipient.path, position)
             }
-        }
-        Answer::Accept
+            None => Strike::default(),
+        };
+        late(strike).await.unwrap_or(Answer::Accept)
     }
 
     async fn data(&self, _: &Visit) -> Answer {
@@ -164,15 +155,11 @@ impl Handler for Desk {
             tell(&letter);
         }
         self.inbox.push(Arc::clone(&letter));
-        if self.strikes_after_content(What::LoseReply) {
-            return Answer::Close;
-        }
         let accepted = reply(250, 0, 0, &format!("Ok: queued as {}", letter.id));
-        if !self.strikes_after_content(What::SomeRecipients) {
-            return Answer::Reply(accepted);
+        match self.faults.lock() {
+            Some(mut faults) => faults.stored(accepted, letter.received.envelope.recipients.len()),
+            None => Answer::Reply(accepted),
         }
-        let reply_to = |index: usize| if index % 2 == 1 { Stage::Rcpt.refusal() } else { accepted.clone() };
-        Answer::Replies((0..letter.received.envelope.recipients.len()).map(reply_to).collect())
     }
 
     async fn quit(&self, _: &Visit) -> Answer {
@@ -193,26 +180,8 @@ impl Handler for Desk {
 impl Desk {
     /// What goes wrong at this stage, if something does.
     async fn at(&self, stage: Stage) -> Option<Answer> {
-        for fault in self.faults.iter().filter(|fault| fault.stage == stage) {
-            let answer = match fault.what {
-                What::Refuse => Answer::Reply(stage.refusal()),
-                What::Defer => Answer::Reply(stage.deferral()),
-                What::Unavailable => Answer::ReplyAndClose(reply(421, 3, 2, "Closing, as this sink was told to")),
-                What::Close => Answer::Close,
-                What::OverQuota => Answer::Reply(reply(452, 2, 2, "Mailbox full")),
-                What::Delay(time) => {
-                    if fault.strikes() {
-                        sleep(time).await;
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            if fault.strikes() {
-                return Some(answer);
-            }
-        }
-        None
+        let strike = self.faults.lock().map(|mut faults| faults.at(stage))?;
+        late(strike).await
     }
 
     /// Keeps a message so that it is safe.
@@ -244,41 +213,48 @@ impl Desk {
         Ok(Letter { number, id, time, visit: visit.clone(), received, sha256, subject, place })
     }
 
-    fn strikes_after_content(&self, what: What) -> bool {
-        let mut faults = self.faults.iter().filter(|fault| fault.stage == Stage::Content && fault.what == what);
-        faults.any(Fault::strikes)
-    }
-
-    /// The how manyth recipient this is since the last MAIL, where somebody wants to know.
+    /// The how manyth recipient this is since the last MAIL.
     fn position(&self, visit: &Visit) -> u64 {
-        if !self.faults.iter().any(Fault::counts_recipients) {
-            return 0;
-        }
         let mut recipients = self.recipients();
         let position = recipients.entry(visit.number()).or_default();
         *position += 1;
         *position
     }
 
-    /// Whether this client has written to this recipient before, so long ago.
-    fn is_known(&self, visit: &Visit, recipient: &Recipient, wait: Duration) -> bool {
-        let client = visit.address().map_or_else(String::new, |address| address.to_string());
-        let mut greylist = self.books.greylist.lock().unwrap_or_else(PoisonError::into_inner);
-        if greylist.len() >= MOST_GREYLISTED {
-            greylist.clear();
-        }
-        match greylist.entry((client, recipient.path.as_str().to_owned())) {
-            Entry::Occupied(first) => first.get().elapsed() >= wait,
-            Entry::Vacant(vacant) => {
-                vacant.insert(Instant::now());
-                false
-            }
-        }
-    }
-
     fn recipients(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
         self.books.recipients.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Troubles {
+    pub(crate) fn new(faults: Faults) -> Self {
+        Self { is_any: !faults.is_empty(), faults: Mutex::new(faults), began: Instant::now() }
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Faults>> {
+        self.is_any.then(|| self.faults.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for Troubles {
+    fn default() -> Self {
+        Self::new(Faults::default())
+    }
+}
+
+/// What is answered, once it is time for it.
+async fn late(Strike { delay, answer }: Strike) -> Option<Answer> {
+    if !delay.is_zero() {
+        sleep(delay).await;
+    }
+    answer
+}
+
+/// A reply with an enhanced code of the same class.
+fn reply(code: u16, subject: u16, detail: u16, text: &str) -> Reply {
+    let class = u8::try_from(code / 100).unwrap_or(4);
+    let code = ReplyCode::new(code).expect("only codes from 200 to 599 are written in this file");
+    Reply::new(code, Some(EnhancedCode { class, subject, detail }), text)
 }
 
 async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -3,7 +3,6 @@
 pub(crate) mod arguments;
 mod certificate;
 pub(crate) mod desk;
-pub(crate) mod fault;
 pub(crate) mod inbox;
 pub(crate) mod letter;
 mod maildir;
@@ -21,17 +20,17 @@ use std::time::Duration;
 
 use okuru::EhloName;
 use okuru::server::{
-    Accounts, Address, Asks, Authentication, Bounds, Config, Endpoint, Limits, Offer, Protocol, RelayPolicy, Role,
-    Server, Tls, TlsConfig,
+    Accounts, Address, Authentication, Bounds, Config, Endpoint, Limits, Offer, Protocol, RelayPolicy, Role, Server,
+    Tls, TlsConfig,
 };
 use okuru::{Error, ErrorCode};
+use okuru_core::server::faults::{Faults, Stage, What};
 use serde::Serialize;
 
 use self::arguments::{SinkArguments, TlsChoice, User};
 pub(crate) use self::certificate::Authority;
 use self::certificate::CaFile;
-use self::desk::{Desk, Storage};
-use self::fault::{Stage, What};
+use self::desk::{Desk, Storage, Troubles};
 use self::inbox::{Inbox, Room};
 use self::letter::Letter;
 use self::maildir::Maildir;
@@ -217,10 +216,10 @@ fn names(arguments: &SinkArguments) -> Vec<&str> {
 fn config(arguments: &SinkArguments, accounts: &Accounts) -> Result<Config, Failure> {
     let name: EhloName = arguments.name.parse().map_err(in_option("--name"))?;
     let mut config = Config::new(name);
-    let faults = &arguments.fault;
+    let faults = Faults::new(arguments.fault.iter().copied());
     if arguments.lmtp {
         config.protocol = Protocol::Lmtp;
-    } else if faults.iter().any(|fault| fault.what == What::SomeRecipients && fault.stage == Stage::Content) {
+    } else if faults.has(What::SomeRecipients, Stage::Content) {
         return Err(usage("--fault some-recipients@content needs --lmtp: only there each recipient has a reply then"));
     }
     config.tls = match arguments.tls {
@@ -241,17 +240,8 @@ fn config(arguments: &SinkArguments, accounts: &Accounts) -> Result<Config, Fail
         dangerously_for_anyone: !users && !domains,
     };
     config.offer = arguments.offer.unwrap_or(Offer::everything());
-    let happens = |stage| faults.iter().any(|fault| fault.stage == stage);
     config.trace = arguments.web.is_some();
-    config.asks = Asks {
-        connect: happens(Stage::Connect),
-        hello: happens(Stage::Ehlo),
-        starttls: happens(Stage::Starttls),
-        reverse_path: happens(Stage::Mail) || happens(Stage::Rcpt),
-        forward_path: happens(Stage::Rcpt),
-        data: happens(Stage::Data),
-        quit: happens(Stage::Quit),
-    };
+    config.asks = faults.asks();
     config.bounds = Bounds {
         message: arguments.size,
         recipients: arguments.recipients,
@@ -278,7 +268,7 @@ fn desk(arguments: &SinkArguments, accounts: Accounts, certificates: &Certificat
     let tell: fn(&Letter) = if arguments.json { tell_json } else { tell_text };
     Ok(Desk {
         accounts,
-        faults: arguments.fault.clone(),
+        faults: Troubles::new(Faults::new(arguments.fault.iter().copied())),
         storage,
         inbox: Inbox::new(Room::default()),
         dialogues: Dialogues::default(),

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod demo;
+mod dkim;
 mod exit_status;
 mod json;
 #[path = "../support/knot.rs"]

@@ -83,6 +83,7 @@
 //! EHLO and DATA it is an attack, or a client that would take content for commands, and the session ends; behind
 //! NOOP and the like (RFC 2920 §3.1) the command is refused. How much is seen depends on what has come together.
 
+mod accounts;
 mod answers;
 mod auth;
 mod bounds;
@@ -90,6 +91,7 @@ mod commands;
 mod config;
 mod content;
 mod envelope;
+pub mod faults;
 mod input;
 mod line;
 mod offer;
@@ -102,6 +104,7 @@ mod transaction;
 mod wire;
 mod words;
 
+pub use accounts::Accounts;
 pub use bounds::Bounds;
 pub use config::{Asks, Authentication, Config, Offer, Protocol, Role, Timeouts, Tls};
 pub use envelope::{Envelope, MessageId, Received, Recipient};

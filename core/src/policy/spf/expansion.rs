@@ -111,7 +111,7 @@ pub(super) fn push_transformed(value: &str, it: &Macro, out: &mut String) {
     let delimiters = if it.delimiters.is_empty() { "." } else { &it.delimiters };
     let split = |c| delimiters.contains(c);
     let text = match (it.reversed, it.keep) {
-        (false, None) if &*it.delimiters == "" => Cow::Borrowed(value),
+        (false, None) if it.delimiters.is_empty() => Cow::Borrowed(value),
         (reversed, keep) => {
             let mut parts: Vec<&str> = value.split(split).collect();
             if reversed {
