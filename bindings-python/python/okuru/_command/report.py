@@ -103,7 +103,7 @@ def _reply(reply: Optional[Reply]) -> Optional[dict[str, Any]]:
 
 
 def _error(error: Optional[Error]) -> Optional[dict[str, str]]:
-    return error and {"code": error.code, "message": str(error).rpartition(" [")[0]}
+    return None if error is None else {"code": error.code, "message": str(error).rpartition(" [")[0]}
 
 
 def _in_words(outcome: Outcome) -> str:
