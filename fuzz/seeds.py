@@ -303,9 +303,36 @@ def route():
             yield config + b"\x00" + answers["mx"] + b"\x00\x00" + 3 * (b"\x00" + answers["a"] + b"\x01" + names[5] + b"\x01")
 
 
+def spf():
+    config = bytes(7)
+    client = b"\x00\x00\x00\x00"
+    for terms in range(16):
+        for kind in (4, 0, 2, 3):
+            first = b"\x01\x04" + b"\x01\x03" + bytes([0, terms, 0, 1, (terms * 7 + kind) % 16, 0, 3, 0, 0])
+            yield config + client + first + 12 * bytes([1, kind, 1, 0, 1, 1])
+    for text in ("a:%{l1r+-}.%{d2}", "ip4:192.0.2.0/24 -all exp=%{o}", "include:a.test ~all", "mx/24//64 ptr:test.test ?all"):
+        yield config + client + b"\x01\x04\x00" + blob(b"v=spf1 " + text.encode()) + 20 * b"\x02\x04\x01\x00"
+
+
+def dkim():
+    bodies = [b"\r\nHello \t there \r\n\r\n", b"To: b\r\n\r\n x\n\n", b"Subject:  a\r\n\tb\r\n\r\n", b"From: c\r\n"]
+    tags = b"c=relaxed/relaxed; bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=; b=AAAA; i=@d.test; l=3; t=1; x=9"
+    for body in bodies:
+        for form in range(4):
+            yield bytes([form, 1, 3, 1, 1, 0]) + body
+        yield bytes([3, 0, 0, 0, 1, 2]) + blob(tags) + blob(b"v=1; " + tags) + body
+        yield bytes([3, 0, 0, 0, 0]) + blob(b"v=DKIM1; k=rsa; h=sha256; t=s:y; p=AQID") + b"\x01" + blob(tags) + body
+
+
+def dmarc():
+    for author in range(6):
+        for first in range(4):
+            yield bytes([author, 2, 1, 1, 1, 2, 0]) + 12 * bytes([3, 1, first, 1, author, 0])
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
-    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route):
+    for target in (reply, syntax, content, sasl, connection, receiver, pair, pop3, route, spf, dkim, dmarc):
         (folder / target.__name__).mkdir(parents=True, exist_ok=True)
         for seed in target():
             (folder / target.__name__ / hashlib.sha1(seed).hexdigest()).write_bytes(seed)

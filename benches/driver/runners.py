@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent.parent
 PYTHON = HERE.parent / "bindings-python" / ".venv" / "bin" / "python"
 
 LEVELS = ("none", "message", "session", "streaming")
+NODE = HERE.parent / "bindings-node"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,23 @@ def okuru(name: str, program: str, level: str) -> Runner:
     return Runner(f"{name}, {level}", level, own(program, "--level", level))
 
 
+def node(name: str, script: str, level: str, engine: str = "") -> Runner:
+    def command(job: Job) -> list[str]:
+        flags = ["--addr", job.addr, "--messages", str(job.messages), "--connections", str(job.cell.connections)]
+        return ["node", str(HERE / "node" / script), *flags, "--file", str(job.message_file), "--level", level]
+
+    return Runner(f"{name}, {level}" if engine else name, level, command, environment=(("OKURU_ENGINE", engine),) if engine else ())
+
+
+def nodes() -> tuple[list[Runner], list[str]]:
+    """Those for Node.js, if they are built."""
+    if not (shutil.which("node") and (NODE / "dist" / "node.mjs").exists() and (NODE / "node_modules" / "nodemailer").exists()):
+        return [], ["The packages for Node.js are not built, so their rows and nodemailer's are left out: `make node-build` does it."]
+    engines = (("okuru, Node.js", "native"), ("okuru, WebAssembly in Node.js", "wasm"))
+    runners = [node(name, "run_okuru.mjs", level, engine) for name, engine in engines for level in ("session", "streaming")]
+    return [*runners, node("nodemailer", "run_nodemailer.mjs", "message")], []
+
+
 def is_small(cell: Cell) -> bool:
     return cell.size != LARGE
 
@@ -124,6 +142,9 @@ def find() -> tuple[list[Runner], list[str]]:
     ]
     more, missing = pythons()
     runners += more
+    more, sentences = nodes()
+    runners += more
+    missing += sentences
     program = shutil.which(os.environ.get("SMTP_SOURCE", "smtp-source"), path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         sentence = "smtp-source is not here, so its rows are left out: Debian's package postfix has it, or SMTP_SOURCE says where it is."

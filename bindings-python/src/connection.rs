@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use okuru_core::client::{self, Event, MessageId, Output, Query, TlsInfo};
+use okuru_core::client::{self, Config, Event, MessageId, Output, Protocol, Query, Tls, TlsInfo};
 use okuru_core::delivery::mailer::Server;
 use okuru_core::options::MailerOptions;
 use okuru_core::sasl::{ChannelBinding, ChannelBindingKind, Secret};
+use okuru_core::syntax::{self, Capabilities};
 use okuru_core::{Error, ErrorCode};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -36,6 +37,29 @@ impl Connection {
             authentication.nonce = nonce;
         }
         Ok(Self { machine: client::Connection::new(config) })
+    }
+
+    /// A connection that somebody else has opened, with nothing due: ready at once. `offered` are the keywords of the last
+    /// EHLO, each with the words behind it.
+    #[staticmethod]
+    #[pyo3(signature = (server_name, offered, *, lmtp=false, verified_tls=false))]
+    fn adopt(
+        py: Python<'_>,
+        server_name: &str,
+        offered: Vec<(String, String)>,
+        lmtp: bool,
+        verified_tls: bool,
+    ) -> PyResult<Self> {
+        let lines = offered.iter().map(|(keyword, words)| format!("250-{keyword} {words}\r\n"));
+        let hello =
+            lines.chain(["250 HELP\r\n".to_owned()]).fold("250-adopted\r\n".to_owned(), |all, line| all + &line);
+        let hello = syntax::Reply::parse(hello.as_bytes()).map_err(|error| raised(py, &error))?;
+        // Nobody says EHLO any more.
+        let ehlo = "localhost".parse().map_err(|error| raised(py, &error))?;
+        let protocol = if lmtp { Protocol::Lmtp } else { Protocol::Smtp };
+        let config = Config { tls: Tls::None, protocol, ..Config::new(server_name, ehlo) };
+        let tls = verified_tls.then(|| tls_info(true, None));
+        Ok(Self { machine: client::Connection::adopt(config, Capabilities::from_reply(&hello), tls) })
     }
 
     /// Takes a message; it ends by exactly one `finished`. Gives its number.

@@ -4,13 +4,17 @@
 
 mod catalogue;
 mod connection;
+mod dotted;
 mod mailer;
 mod message;
 mod outcome;
 mod pop3;
 mod reply;
+mod reply_reader;
+mod sasl;
 mod session;
 mod sink;
+mod sink_session;
 mod step;
 mod value;
 
@@ -20,6 +24,8 @@ use pyo3::prelude::*;
 mod _okuru {
     #[pymodule_export]
     use crate::connection::Connection;
+    #[pymodule_export]
+    use crate::dotted::dotted;
     #[pymodule_export]
     use crate::mailer::Mailer;
     #[pymodule_export]
@@ -31,9 +37,15 @@ mod _okuru {
     #[pymodule_export]
     use crate::reply::Reply;
     #[pymodule_export]
+    use crate::reply_reader::{ReplyReader, offered};
+    #[pymodule_export]
+    use crate::sasl::{SaslClient, usable_mechanisms};
+    #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]
     use crate::sink::Receiver;
+    #[pymodule_export]
+    use crate::sink_session::SinkSession;
 
     use pyo3::prelude::*;
 

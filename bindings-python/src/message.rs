@@ -29,15 +29,15 @@ pub(crate) struct Recipient {
 #[pymethods]
 impl Recipient {
     #[new]
-    #[pyo3(signature = (address, *, notify=None, orcpt=None, param=Vec::new()))]
+    #[pyo3(signature = (address, *, notify=None, orcpt=None, param=None))]
     fn new(
         py: Python<'_>,
         address: String,
         notify: Option<String>,
         orcpt: Option<String>,
-        param: Vec<String>,
+        param: Option<Vec<String>>,
     ) -> PyResult<Self> {
-        let recipient = Self { address, notify, orcpt, param };
+        let recipient = Self { address, notify, orcpt, param: param.unwrap_or_default() };
         recipient.for_core(&MessageOptions::default()).map_err(|error| raised(py, &error))?;
         Ok(recipient)
     }
@@ -138,10 +138,12 @@ impl Message {
             Content::Held(bytes) => bytes.as_bytes(py),
             Content::Source { .. } => header.as_deref().unwrap_or_default(),
         };
-        let envelope = envelope(&usual, sender.as_deref(), &recipients, bytes).map_err(|error| raised(py, &error))?;
-        let content = match content {
-            Content::Held(bytes) => Content::Held(held(bytes.bind(py), &usual)),
-            source => source,
+        let fields = Header::of(bytes);
+        let envelope = envelope(&usual, sender.as_deref(), &recipients, fields).map_err(|error| raised(py, &error))?;
+        let shorter = if usual.hides_bcc() { shorter(bytes, fields) } else { None };
+        let content = match (content, shorter) {
+            (Content::Held(_), Some(bytes)) => Content::Held(PyBytes::new(py, &bytes).unbind()),
+            (as_it_is, _) => as_it_is,
         };
         let body = match &content {
             Content::Held(bytes) => {
@@ -196,7 +198,7 @@ impl Message {
         let to = match self.recipients.is_empty() {
             // Bcc is no longer in there.
             true => Arc::clone(&self.usual.envelope),
-            false => envelope(&options, self.sender.as_deref(), &self.recipients, bytes)?,
+            false => envelope(&options, self.sender.as_deref(), &self.recipients, Header::of(bytes))?,
         };
         Ok(options.message(now, to, self.usual.body))
     }
@@ -235,26 +237,22 @@ fn kept(header: Header<'_>) -> Vec<u8> {
     kept
 }
 
-/// The content without Bcc, unless that is to stay.
-fn held(content: &Bound<'_, PyBytes>, options: &MessageOptions) -> Py<PyBytes> {
-    let bytes = content.as_bytes();
-    let header = Header::of(bytes);
-    if !options.hides_bcc() || header.blind_copies().next().is_none() {
-        return content.clone().unbind();
-    }
+/// The content without Bcc, if it has any.
+fn shorter(content: &[u8], header: Header<'_>) -> Option<Vec<u8>> {
+    header.blind_copies().next()?;
     let mut whole = kept(header);
-    whole.extend_from_slice(bytes.get(header.as_bytes().len()..).unwrap_or_default());
-    PyBytes::new(content.py(), &whole).unbind()
+    whole.extend_from_slice(content.get(header.as_bytes().len()..).unwrap_or_default());
+    Some(whole)
 }
 
 fn envelope(
     options: &MessageOptions,
     sender: Option<&str>,
     recipients: &[Recipient],
-    header: &[u8],
+    header: Header<'_>,
 ) -> Result<Arc<Envelope>, okuru_core::Error> {
     let recipients = recipients.iter().map(|recipient| recipient.for_core(options)).collect::<Result<_, _>>()?;
-    options.envelope(sender, recipients, Header::of(header))
+    options.envelope(sender, recipients, header)
 }
 
 /// One recipient or several, each an address or a `Recipient`.

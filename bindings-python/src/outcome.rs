@@ -285,7 +285,10 @@ fn core_recipient((_, state, reply, error): PlainRecipient) -> PyResult<client::
         "rejected" => State::Rejected,
         _ => State::Unknown,
     };
-    Ok(client::RecipientOutcome::new(state, core_reply(reply)?, error.map(core_error)))
+    let (reply, error) = (core_reply(reply)?, error.map(core_error));
+    // A refusing reply stands for its error.
+    let by_reply = client::RecipientOutcome::new(state, reply.clone(), None);
+    Ok(if by_reply.error() == error { by_reply } else { client::RecipientOutcome::new(state, reply, error) })
 }
 
 fn core_reply(raw: Option<Vec<u8>>) -> PyResult<Option<okuru_core::syntax::Reply>> {

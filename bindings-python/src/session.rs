@@ -1,109 +1,124 @@
-//! One session with a client, in one call.
+//! One session with a client, for those who bring their own I/O: what a server says.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use okuru_core::sasl::{ChannelBinding, ChannelBindingKind};
-use okuru_core::server::faults::{Conduct, INJECTED, Stage, Strike};
-use okuru_core::server::{
-    Answer, Closed, Event, MessageId, Output, Question, QuestionId, Received, Session as Machine, TlsInfo, Trace,
-};
-use okuru_core::syntax::{DecodedPiece, EnhancedCode, Reply, ReplyCode};
+use okuru_core::sasl::{self, Hash, MIN_ITERATIONS, Mechanism, Secret, StoredKeys};
+use okuru_core::server::{self, Answer, Closed, Config, Event, Output, Peer, Question, QuestionId, Seed};
+use okuru_core::syntax::{self, DecodedPiece};
+use okuru_core::{Error, ErrorCode};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
 
-use crate::catalogue;
+use crate::catalogue::{self, raised};
 use crate::connection::nanoseconds;
-use crate::sink::Shared;
 
-/// One session with a client: `Receiver.session` makes it.
+/// One session with a client over a transport that has just been opened.
 ///
-/// Hand in what has come by `step`, do what that says, and call it again with what comes next or when the deadline has passed.
+/// Hand in what has come, then call `poll` until it gives `("wait", deadline, reads)`. `tls` is `none`, `offered`, `required` or
+/// `implicit`; `local` are the domains whose mail is taken (with a dot before it: all below), `for_anyone` takes all; `mechanisms` turn AUTH
+/// on; `offer` are EHLO keywords, everything that can be offered if it is not said. `random` are 32 random bytes, used once.
 #[pyclass(module = "okuru._okuru")]
 pub(crate) struct Session {
-    machine: Machine,
-    shared: Arc<Shared>,
-    conduct: Conduct,
-    input: Input,
-    /// The contents of messages that are not complete.
-    contents: HashMap<MessageId, Vec<u8>>,
-    /// Answers that come late.
-    late: Vec<(Duration, QuestionId, Answer)>,
-    /// Recipients of the transaction.
-    recipients: u64,
-}
-
-/// What has come and has not been taken yet.
-#[derive(Default)]
-struct Input {
-    bytes: Vec<u8>,
-    /// So many of them have been taken, and are still there for the ranges of content.
-    taken: usize,
-    /// Whether the machine has had its chance since it last had something to say.
-    is_offered: bool,
-    has_ended: bool,
-}
-
-/// What a step comes to.
-struct Step<'py> {
-    write: Vec<u8>,
-    messages: Bound<'py, PyList>,
-    dialogue: Vec<String>,
-    starts_tls: bool,
-    deadline: Option<Duration>,
-    reads: bool,
-    closed: Option<String>,
-}
-
-impl Session {
-    pub(crate) fn new(machine: Machine, shared: Arc<Shared>, conduct: Conduct) -> Self {
-        let (input, contents, late) = (Input::default(), HashMap::new(), Vec::new());
-        Self { machine, shared, conduct, input, contents, late, recipients: 0 }
-    }
+    machine: server::Session,
+    /// What was handed in last: contents are ranges of it.
+    handed_in: Option<PyBackedBytes>,
+    /// Credentials that are asked about.
+    asked: BTreeMap<u64, sasl::Question>,
 }
 
 #[pymethods]
 impl Session {
-    /// Hands in what has come, if something has, and whether that was the end. Gives
-    ///
-    /// `(write, messages, dialogue, starts_tls, deadline, reads, closed)`: bytes to be written; messages that have been taken,
-    /// each a dict; lines of the dialogue; whether TLS begins once all is written; when to call again at the latest; whether bytes
-    /// are to be read meanwhile; and why it is over, if it is: then the socket is to be closed after writing.
-    #[pyo3(signature = (now, data=None, eof=false))]
-    fn step<'py>(
-        &mut self,
-        py: Python<'py>,
-        now: u64,
-        data: Option<&[u8]>,
-        eof: bool,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let now = Duration::from_nanos(now);
-        match data {
-            None => self.machine.deadline_passed(now),
-            Some(data) => {
-                self.input.bytes.extend_from_slice(data);
-                self.input.is_offered = false;
+    #[new]
+    #[pyo3(signature = (name, *, random, unix_time=0, address=None, protocol="smtp", submission=false, tls="none",
+        local=None, for_anyone=false, mechanisms=None, allow_plaintext_auth=false, offer=None, asks_everything=false,
+        max_size=None, trace=false))]
+    #[expect(clippy::too_many_arguments, reason = "they are named where they are said")]
+    fn new(
+        py: Python<'_>,
+        name: &str,
+        random: [u8; 32],
+        unix_time: u64,
+        address: Option<&str>,
+        protocol: &str,
+        submission: bool,
+        tls: &str,
+        local: Option<Vec<String>>,
+        for_anyone: bool,
+        mechanisms: Option<Vec<String>>,
+        allow_plaintext_auth: bool,
+        offer: Option<Vec<String>>,
+        asks_everything: bool,
+        max_size: Option<u64>,
+        trace: bool,
+    ) -> PyResult<Self> {
+        let fail = |error: Error| raised(py, &error);
+        let mut config = Config::new(name.parse().map_err(fail)?);
+        config.protocol = match protocol {
+            "smtp" => server::Protocol::Smtp,
+            "lmtp" => server::Protocol::Lmtp,
+            _ => return Err(fail(usage("the protocol is smtp or lmtp"))),
+        };
+        config.tls = match tls {
+            "none" => server::Tls::None,
+            "offered" => server::Tls::Offered,
+            "required" => server::Tls::Required,
+            "implicit" => server::Tls::Implicit,
+            _ => return Err(fail(usage("tls is none, offered, required or implicit"))),
+        };
+        if submission {
+            config.role = server::Role::Submission;
+        }
+        for domain in local.unwrap_or_default() {
+            config.relay.local.push(domain.parse().map_err(fail)?);
+        }
+        config.relay.dangerously_for_anyone = for_anyone;
+        config.authentication = mechanisms
+            .map(|names| {
+                let mechanisms = names.iter().map(|name| name.parse()).collect::<Result<Vec<Mechanism>, _>>()?;
+                Ok(server::Authentication {
+                    mechanisms,
+                    fake_seed: random,
+                    fake_iterations: MIN_ITERATIONS,
+                    dangerously_allow_plaintext: allow_plaintext_auth,
+                })
+            })
+            .transpose()
+            .map_err(fail)?;
+        if let Some(keywords) = offer {
+            config.offer = server::Offer::nothing();
+            for keyword in keywords {
+                if !config.offer.add(&keyword) {
+                    return Err(fail(usage("an EHLO keyword is offered that is none")));
+                }
             }
         }
-        self.input.has_ended |= eof;
-        self.answer_late(now);
-        let step = self.drain(py, now)?;
-        let write = PyBytes::new(py, &step.write);
-        let deadline = step.deadline.map(nanoseconds);
-        (write, step.messages, step.dialogue, step.starts_tls, deadline, step.reads, step.closed).into_pyobject(py)
+        config.asks = if asks_everything { server::Asks::everywhere() } else { server::Asks::default() };
+        config.bounds.message = max_size.unwrap_or(config.bounds.message);
+        config.trace = trace;
+        let peer = Peer { address: address.and_then(|address| address.parse().ok()) };
+        let machine = server::Session::new(Arc::new(config), peer, Seed { random, unix_time });
+        Ok(Self { machine, handed_in: None, asked: BTreeMap::new() })
     }
 
-    /// TLS is there.
-    #[pyo3(signature = (now, channel_bindings=Vec::new(), client_verified=false))]
-    fn tls_started(&mut self, now: u64, channel_bindings: Vec<(String, Vec<u8>)>, client_verified: bool) {
-        let kinds =
-            [ChannelBindingKind::TlsExporter, ChannelBindingKind::TlsServerEndPoint, ChannelBindingKind::TlsUnique];
-        let known = channel_bindings.into_iter().filter_map(|(name, data)| {
-            let kind = kinds.into_iter().find(|kind| kind.name() == name)?;
-            Some(ChannelBinding::new(kind, data))
-        });
-        let info = TlsInfo { channel_bindings: known.collect(), client_verified };
+    /// Bytes have come. Says how many were taken; the rest is to be handed in again once bytes are taken.
+    fn receive(&mut self, now: u64, data: &Bound<'_, PyBytes>) -> usize {
+        let taken = self.machine.receive(Duration::from_nanos(now), data.as_bytes());
+        self.handed_in = Some(data.clone().into());
+        taken
+    }
+
+    /// The other side has closed.
+    fn receive_eof(&mut self, now: u64) {
+        self.machine.receive_eof(Duration::from_nanos(now));
+    }
+
+    /// TLS is there. Whether the client's certificate was verified.
+    #[pyo3(signature = (now, client_verified=false))]
+    fn tls_started(&mut self, now: u64, client_verified: bool) {
+        let info = server::TlsInfo { channel_bindings: Vec::new(), client_verified };
         self.machine.tls_started(Duration::from_nanos(now), info);
     }
 
@@ -112,216 +127,187 @@ impl Session {
         self.machine.failed(catalogue::error(code, what));
     }
 
-    /// The server stops: the client hears so as soon as nothing is under way.
+    /// The session is to end, once what is under way has been answered.
     fn stop(&mut self) {
         self.machine.stop();
     }
 
-    /// So many nanoseconds lie between two octets that are written, if that is to be wrong.
-    #[getter]
-    fn dribble(&self) -> Option<u64> {
-        self.conduct.dribble.map(nanoseconds)
+    /// The moment has come that the last wait named.
+    fn deadline_passed(&mut self, now: u64) {
+        self.machine.deadline_passed(Duration::from_nanos(now));
     }
 
-    /// Whether the certificate is to be wrong.
-    #[getter]
-    fn wrong_certificate(&self) -> bool {
-        self.conduct.wrong_certificate
+    /// Answers a question: yes or no in the usual words, or in those of replies such as `550 5.1.1 Nobody here`: one, or for
+    /// LMTP one for each recipient. With `closes` the connection closes then; without words, at once.
+    #[pyo3(signature = (now, question, answer, closes=false))]
+    fn answer(&mut self, py: Python<'_>, now: u64, question: u64, answer: Words, closes: bool) -> PyResult<bool> {
+        let answer = match (answer, closes) {
+            (Words::Yes(true), false) => Answer::Accept,
+            (Words::Yes(false), false) => Answer::Refuse,
+            (Words::Yes(_), true) => Answer::Close,
+            (Words::One(text), false) => Answer::Reply(reply(py, &text)?),
+            (Words::One(text), true) => Answer::ReplyAndClose(reply(py, &text)?),
+            (Words::Each(texts), _) => {
+                Answer::Replies(texts.iter().map(|text| reply(py, text)).collect::<PyResult<_>>()?)
+            }
+        };
+        Ok(self.machine.answer(Duration::from_nanos(now), QuestionId(question), answer))
     }
 
-    fn __repr__(&self) -> &'static str {
-        if self.machine.is_closed() { "<Session closed>" } else { "<Session>" }
+    /// Answers a question about credentials: the password (or token) of the user, if there is such a user. `salt` are 16 random
+    /// bytes.
+    #[pyo3(signature = (now, question, password, salt))]
+    fn answer_credentials(
+        &mut self,
+        py: Python<'_>,
+        now: u64,
+        question: u64,
+        password: Option<&str>,
+        salt: [u8; StoredKeys::SALT_LEN],
+    ) -> PyResult<bool> {
+        let Some(asked) = self.asked.remove(&question) else {
+            return Ok(false);
+        };
+        let answer = credentials(asked, password.map(Secret::from), salt).map_err(|error| raised(py, &error))?;
+        let (now, question) = (Duration::from_nanos(now), QuestionId(question));
+        Ok(self.machine.answer(now, question, Answer::Credentials(answer)))
+    }
+
+    /// What to do next: see `_okuru.pyi` for each.
+    fn poll<'py>(&mut self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyAny>> {
+        let told = match self.machine.poll(Duration::from_nanos(now)) {
+            Output::Write(bytes) => ("write", PyBytes::new(py, &bytes)).into_pyobject(py),
+            Output::Content { message, piece } => {
+                let bytes = match &piece {
+                    DecodedPiece::Received(range) => {
+                        self.handed_in.as_deref().and_then(|bytes| bytes.get(range.clone())).unwrap_or_default()
+                    }
+                    DecodedPiece::Added(bytes) => bytes,
+                };
+                ("content", message.0, PyBytes::new(py, bytes)).into_pyobject(py)
+            }
+            Output::Discard { message } => ("discard", message.0).into_pyobject(py),
+            Output::Ask { id, question } => return self.ask(py, id.0, question),
+            Output::StartTls => ("start_tls",).into_pyobject(py),
+            Output::Event(event) => return happened(py, event),
+            Output::Wait { deadline, reads } => ("wait", deadline.map(nanoseconds), reads).into_pyobject(py),
+            Output::Closed(Closed::Failed(error)) => {
+                ("closed", catalogue::exception(py, &error, None)?).into_pyobject(py)
+            }
+            Output::Closed(_) => ("closed", None::<Py<PyAny>>).into_pyobject(py),
+        };
+        Ok(told?.into_any())
+    }
+
+    /// Whether it is over.
+    #[getter]
+    fn is_closed(&self) -> bool {
+        self.machine.is_closed()
+    }
+
+    /// Who has logged in.
+    #[getter]
+    fn user(&self) -> Option<String> {
+        self.machine.user().map(|user| user.name.clone())
     }
 }
 
 impl Session {
-    fn drain<'py>(&mut self, py: Python<'py>, now: Duration) -> PyResult<Step<'py>> {
-        let mut step = Step {
-            write: Vec::new(),
-            messages: PyList::empty(py),
-            dialogue: Vec::new(),
-            starts_tls: false,
-            deadline: None,
-            reads: false,
-            closed: None,
-        };
-        loop {
-            match self.machine.poll(now) {
-                Output::Write(bytes) => step.write.extend(bytes),
-                Output::Content { message, piece } => {
-                    let content = self.contents.entry(message).or_default();
-                    match piece {
-                        DecodedPiece::Received(range) => {
-                            content.extend_from_slice(self.input.bytes.get(range).unwrap_or_default());
-                        }
-                        DecodedPiece::Added(bytes) => content.extend_from_slice(bytes),
-                    }
-                }
-                Output::Discard { message } => drop(self.contents.remove(&message)),
-                Output::Ask { id, question } => {
-                    let Strike { delay, answer } = self.ask(py, now, question, &step.messages)?;
-                    let answer = answer.unwrap_or(Answer::Accept);
-                    if delay.is_zero() {
-                        self.machine.answer(now, id, answer);
-                    } else {
-                        self.late.push((now.saturating_add(delay), id, answer));
-                    }
-                }
-                Output::StartTls => {
-                    self.input.forget_taken();
-                    if self.input.bytes.is_empty() {
-                        step.starts_tls = true;
-                        if std::mem::take(&mut self.conduct.injects) && !step.write.is_empty() {
-                            step.write.extend_from_slice(INJECTED);
-                        }
-                    } else {
-                        // What stands behind STARTTLS: the machine ends it.
-                        self.input.taken = self.machine.receive(now, &self.input.bytes);
-                    }
-                }
-                Output::Event(Event::Trace(trace)) => step.dialogue.push(told(&trace)),
-                Output::Event(_) => {}
-                Output::Wait { deadline, reads } => {
-                    self.input.forget_taken();
-                    if reads && !self.input.bytes.is_empty() && !self.input.is_offered {
-                        self.input.taken = self.machine.receive(now, &self.input.bytes);
-                        self.input.is_offered = true;
-                        continue;
-                    }
-                    if self.input.has_ended && reads && self.input.bytes.is_empty() {
-                        self.machine.receive_eof(now);
-                        continue;
-                    }
-                    let late = self.late.iter().map(|(due, ..)| *due).min();
-                    step.deadline = [deadline, late].into_iter().flatten().min();
-                    step.reads = reads && self.input.bytes.is_empty() && !self.input.has_ended;
-                    return Ok(step);
-                }
-                Output::Closed(closed) => {
-                    step.closed = Some(match closed {
-                        Closed::Quit => "quit".to_owned(),
-                        Closed::Stopped => "stopped".to_owned(),
-                        Closed::Failed(error) => error.to_string(),
-                    });
-                    return Ok(step);
-                }
-            }
-            self.input.is_offered = false;
-        }
-    }
-
-    fn answer_late(&mut self, now: Duration) {
-        let (due, late) = std::mem::take(&mut self.late).into_iter().partition(|(due, ..)| *due <= now);
-        self.late = late;
-        let due: Vec<_> = due;
-        for (_, id, answer) in due {
-            self.machine.answer(now, id, answer);
-            self.input.is_offered = false;
-        }
-    }
-
-    fn ask(
-        &mut self,
-        py: Python<'_>,
-        now: Duration,
-        question: Question,
-        messages: &Bound<'_, PyList>,
-    ) -> PyResult<Strike> {
-        let shared = Arc::clone(&self.shared);
-        let at = |stage| shared.ask(|faults| faults.at(stage));
-        Ok(match question {
-            Question::Connect => at(Stage::Connect),
-            Question::Hello(_) => at(Stage::Ehlo),
-            Question::StartTls => at(Stage::Starttls),
+    /// `("ask", question, kind, about...)`.
+    fn ask<'py>(&mut self, py: Python<'py>, id: u64, question: Question) -> PyResult<Bound<'py, PyAny>> {
+        let told = match question {
+            Question::Connect => ("ask", id, "connect").into_pyobject(py),
+            Question::Hello(hello) => ("ask", id, "hello", hello.name.as_str()).into_pyobject(py),
+            Question::StartTls => ("ask", id, "start_tls").into_pyobject(py),
             Question::Credentials(question) => {
-                let Strike { delay, answer } = at(Stage::Auth);
-                let proved = || Answer::Credentials(shared.accounts.answer(&question));
-                Strike { delay, answer: Some(answer.unwrap_or_else(proved)) }
+                let told = ("ask", id, "credentials", whose(&question)).into_pyobject(py);
+                self.asked.insert(id, question);
+                told
             }
-            Question::ReversePath { .. } => {
-                self.recipients = 0;
-                at(Stage::Mail)
-            }
+            Question::ActFor(user) => ("ask", id, "act_for", user.name, user.acts_for).into_pyobject(py),
+            Question::ReversePath { path, .. } => ("ask", id, "reverse_path", path.to_string()).into_pyobject(py),
             Question::ForwardPath(recipient) => {
-                self.recipients = self.recipients.saturating_add(1);
-                let (client, position) = (self.machine.peer().address, self.recipients);
-                shared.ask(|faults| faults.recipient(now, client, &recipient.path, position))
+                ("ask", id, "forward_path", recipient.path.to_string()).into_pyobject(py)
             }
-            Question::Data => at(Stage::Data),
+            Question::Data => ("ask", id, "data").into_pyobject(py),
             Question::Message(received) => {
-                let content = self.contents.remove(&received.message).unwrap_or_default();
-                let strike = at(Stage::Content);
-                if strike.answer.is_some() {
-                    return Ok(strike);
-                }
-                let id = format!("SINK{}", shared.next_message());
-                messages.append(self.message(py, &id, &received, &content)?)?;
-                let accepted = accepted(&format!("Ok: queued as {id}"));
-                let recipients = received.envelope.recipients.len();
-                let answer = shared.ask(|faults| faults.stored(accepted, recipients));
-                Strike { answer: Some(answer), ..strike }
+                let envelope = &received.envelope;
+                let recipients: Vec<_> = envelope.recipients.iter().map(|it| it.path.to_string()).collect();
+                let (message, sender) = (received.message.0, envelope.reverse_path.to_string());
+                ("ask", id, "message", message, sender, recipients, received.octets, received.with).into_pyobject(py)
             }
-            Question::Quit => at(Stage::Quit),
-            // Nobody acts for others here, and a question that is not known here can't be answered yes.
-            _ => Strike { answer: Some(Answer::Refuse), ..Strike::default() },
-        })
-    }
-
-    fn message<'py>(
-        &self,
-        py: Python<'py>,
-        id: &str,
-        received: &Received,
-        content: &[u8],
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let Received { envelope, with, .. } = received;
-        let (hello, user) = (self.machine.hello(), self.machine.user());
-        let recipients = envelope.recipients.iter();
-        let addresses: Vec<_> = recipients.clone().map(|recipient| recipient.path.as_str()).collect();
-        let theirs: Vec<_> = recipients.map(|recipient| words(|out| recipient.parameters.encode(out))).collect();
-        let told = PyDict::new(py);
-        told.set_item("id", id)?;
-        told.set_item("sender", envelope.reverse_path.mailbox().map_or("", |mailbox| mailbox.as_str()))?;
-        told.set_item("recipients", PyTuple::new(py, addresses)?)?;
-        told.set_item("content", PyBytes::new(py, content))?;
-        told.set_item("parameters", PyTuple::new(py, words(|out| envelope.parameters.encode(out)))?)?;
-        told.set_item("recipient_parameters", tuples(py, theirs)?)?;
-        told.set_item("protocol", with)?;
-        told.set_item("user", user.map(|user| user.name.as_str()))?;
-        told.set_item("mechanism", user.map(|user| user.mechanism.name()))?;
-        told.set_item("hello", hello.map(|hello| hello.name.as_str()))?;
-        Ok(told)
+            Question::Quit => ("ask", id, "quit").into_pyobject(py),
+            _ => ("ask", id, "other").into_pyobject(py),
+        };
+        Ok(told?.into_any())
     }
 }
 
-impl Input {
-    fn forget_taken(&mut self) {
-        let taken = std::mem::take(&mut self.taken).min(self.bytes.len());
-        self.bytes.drain(..taken);
+/// What a question is answered with.
+#[derive(FromPyObject)]
+enum Words {
+    Yes(bool),
+    One(String),
+    Each(Vec<String>),
+}
+
+fn reply(py: Python<'_>, text: &str) -> PyResult<syntax::Reply> {
+    let ended = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\r\n") };
+    syntax::Reply::parse(ended.as_bytes()).map_err(|error| raised(py, &error))
+}
+
+/// Whose credentials are asked about, as far as that is said.
+fn whose(question: &sasl::Question) -> Option<&str> {
+    match question {
+        sasl::Question::Keys { user, .. } | sasl::Question::Password { user } | sasl::Question::Verify { user, .. } => {
+            Some(user)
+        }
+        sasl::Question::Token { user, .. } => user.as_deref(),
+        sasl::Question::External { authzid } => authzid.as_deref(),
     }
 }
 
-fn tuples(py: Python<'_>, lists: Vec<Vec<String>>) -> PyResult<Bound<'_, PyTuple>> {
-    let tuples: Vec<_> = lists.into_iter().map(|list| PyTuple::new(py, list)).collect::<PyResult<_>>()?;
-    PyTuple::new(py, tuples)
+/// What is said where this is the password.
+fn credentials(
+    question: sasl::Question,
+    password: Option<Secret>,
+    salt: [u8; StoredKeys::SALT_LEN],
+) -> Result<sasl::Answer, Error> {
+    let keys = |hash, password| StoredKeys::derive(hash, password, salt, MIN_ITERATIONS).map(sasl::Answer::Keys);
+    Ok(match (question, password) {
+        (sasl::Question::Keys { hash, .. }, Some(password)) => keys(hash, &password)?,
+        (sasl::Question::Verify { .. }, Some(password)) => keys(Hash::Sha256, &password)?,
+        (sasl::Question::Password { .. }, Some(password)) => sasl::Answer::Password(password),
+        (sasl::Question::Token { user, token, .. }, Some(password)) if token == password => {
+            sasl::Answer::Accept { user: user.unwrap_or_default() }
+        }
+        (sasl::Question::Token { .. } | sasl::Question::External { .. }, _) => sasl::Answer::Refuse,
+        (_, None) => sasl::Answer::Unknown,
+    })
 }
 
-fn words(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<String> {
-    let mut out = Vec::new();
-    encode(&mut out);
-    String::from_utf8_lossy(&out).split_whitespace().map(str::to_owned).collect()
+fn usage(what: &'static str) -> Error {
+    Error::new(ErrorCode::Usage, what)
 }
 
-fn accepted(text: &str) -> Reply {
-    let code = ReplyCode::new(250).expect("250 is a code");
-    Reply::new(code, Some(EnhancedCode { class: 2, subject: 0, detail: 0 }), text)
-}
-
-fn told(trace: &Trace) -> String {
-    match trace {
-        Trace::Received(line) => format!("C: {line}"),
-        Trace::ReceivedContent(octets) => format!("C: ({octets} octets)"),
-        Trace::Sent(line) => format!("S: {line}"),
-        Trace::Tls => "TLS".to_owned(),
-    }
+/// `("event", kind, text)`.
+fn happened(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
+    let (kind, text) = match event {
+        Event::Hello(hello) => ("hello", hello.name.as_str().to_owned()),
+        Event::TlsStarted => ("tls_started", String::new()),
+        Event::Authenticated(user) => ("authenticated", user.name),
+        Event::NotAuthenticated { error, .. } => ("not_authenticated", error.to_string()),
+        Event::ContentRefused { error, .. } => ("content_refused", error.to_string()),
+        Event::Trace(trace) => (
+            "trace",
+            match trace {
+                server::Trace::Received(line) => format!("C: {line}"),
+                server::Trace::ReceivedContent(octets) => format!("C: ({octets} octets)"),
+                server::Trace::Sent(line) => format!("S: {line}"),
+                server::Trace::Tls => "TLS".to_owned(),
+            },
+        ),
+        _ => ("other", String::new()),
+    };
+    Ok(("event", kind, text).into_pyobject(py)?.into_any())
 }

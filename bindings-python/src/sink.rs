@@ -11,7 +11,7 @@ use okuru_core::{Error, ErrorCode};
 use pyo3::prelude::*;
 
 use crate::catalogue::raised;
-use crate::session::Session;
+use crate::sink_session::SinkSession;
 
 /// What sessions with clients have in common: how they behave, who can log in, what goes wrong.
 ///
@@ -111,13 +111,13 @@ impl Receiver {
     /// A session with a client that has just come from this address. `random` are 32 random bytes, used once; `unix_time`
     /// are seconds since 1970.
     #[pyo3(signature = (address, random, unix_time))]
-    fn session(&self, address: Option<&str>, random: [u8; 32], unix_time: u64) -> Session {
+    fn session(&self, address: Option<&str>, random: [u8; 32], unix_time: u64) -> SinkSession {
         let shared = Arc::clone(&self.shared);
         let conduct = shared.conduct();
         let config = if conduct.drops_starttls { &shared.without_starttls } else { &shared.config };
         let peer = Peer { address: address.and_then(|address| address.parse().ok()) };
         let machine = Machine::new(Arc::clone(config), peer, Seed { random, unix_time });
-        Session::new(machine, shared, conduct)
+        SinkSession::new(machine, shared, conduct)
     }
 }
 

@@ -80,6 +80,8 @@ pub use okuru_core::client::{
     BodyDeclaration, Chunking, Envelope, InFlight, MessageId, Outcome, Pipelining, Progress, Protocol, Query,
     Recipient, RecipientOutcome, SmtpUtf8, State, Summary, Timeouts, Tls, Trace,
 };
+pub use okuru_core::delivery::dsn;
+pub use okuru_core::policy;
 pub use okuru_core::sasl::{Credentials, Mechanism, Secret};
 pub use okuru_core::syntax::{
     Argument, AuthParameter, BodyType, Capabilities, DateTime, DeliverBy, DeliverByMode, EhloName, EnhancedCode,

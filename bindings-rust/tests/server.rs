@@ -5,11 +5,14 @@ mod server_support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use okuru::server::{Accounts, Authentication, Closed, Config, Limits, Role, Stopped, Tls};
 use okuru::{ErrorCode, Mechanism, Message, Options, Outcome, Secret, State, Summary};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+
 use server_support::{Desk, NAME, PASSWORD, Running, USER, config, identity, start, start_with};
 
 fn message(content: &'static [u8]) -> Message {
@@ -53,6 +56,52 @@ fn messages_arrive_as_they_were_sent() {
         assert!(taken[0].content == CONTENT && taken[1].content == large && taken[2].content == CONTENT);
         assert_eq!(taken[0].recipients, ["<bob@example.org>", "<carl@example.org>"]);
     }
+}
+
+#[test]
+fn a_stream_that_is_there_already() {
+    let desk = Desk::default();
+    let (taken, closed) = (Arc::clone(&desk.taken), Arc::clone(&desk.closed));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (client, stream) = tokio::io::duplex(1000);
+        let mut client = tokio::io::BufReader::new(client);
+        let talk = async move {
+            let mut said = String::new();
+            for (line, reply) in [
+                ("", "220 "),
+                ("EHLO x\r\n", "250 "),
+                ("MAIL FROM:<a@b>\r\n", "250 "),
+                ("RCPT TO:<c@d>\r\n", "250 "),
+                ("DATA\r\n", "354 "),
+                ("Subject: x\r\n\r\n.\r\n", "250 "),
+                ("QUIT\r\n", "221 "),
+            ] {
+                client.write_all(line.as_bytes()).await.unwrap();
+                loop {
+                    said.clear();
+                    client.read_line(&mut said).await.unwrap();
+                    if said.as_bytes()[3] == b' ' {
+                        break;
+                    }
+                }
+                assert!(said.starts_with(reply), "{line}{said}");
+            }
+        };
+        let (served, ()) = tokio::join!(okuru::server::Server::new(desk).serve(stream, config()), talk);
+        served.unwrap();
+    });
+    assert_eq!(taken.lock().unwrap()[0].content, b"Subject: x\r\n\r\n");
+    assert_eq!(closed.lock().unwrap().values().collect::<Vec<_>>(), [&Closed::Quit]);
+}
+
+#[test]
+fn a_stream_without_a_certificate() {
+    let tls = Config { tls: Tls::Offered, ..config() };
+    let (_client, stream) = tokio::io::duplex(1000);
+    let served = tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(okuru::server::Server::new(Desk::default()).serve(stream, tls));
+    assert_eq!(served.unwrap_err().code(), ErrorCode::Usage);
 }
 
 /// A conversation by hand.

@@ -9,9 +9,11 @@ use clap_complete::Shell;
 use okuru::mailer::Rate;
 use okuru_core::client::{BodyDeclaration, Chunking, Pipelining, SmtpUtf8, Tls};
 use okuru_core::syntax::Newlines;
+use okuru_core::syntax::dkim::{Algorithm, Canonicalization};
 
 use crate::amounts;
 use crate::help;
+use crate::sendmail::help::{SENDMAIL, SENDMAIL_END, USAGE};
 use crate::sink::arguments::SinkArguments;
 
 /// Sends mail by SMTP and LMTP, and tells exactly what became of it.
@@ -27,12 +29,24 @@ pub(crate) enum Command {
     /// Send messages.
     #[command(long_about = help::SEND, after_help = help::SEND_END)]
     Send(Box<SendArguments>),
+    /// Send the message on standard input, as sendmail(1) of other mail systems.
+    #[command(long_about = SENDMAIL, after_help = SENDMAIL_END, override_usage = USAGE, disable_help_flag = true)]
+    Sendmail,
     /// Tell where mail for an address goes, as the DNS has it.
     #[command(long_about = help::ROUTE, after_help = help::ROUTE_END)]
     Route(Box<RouteArguments>),
     /// Tell what a server offers, without sending anything.
     #[command(long_about = help::PROBE, after_help = help::PROBE_END)]
     Probe(Box<ProbeArguments>),
+    /// Tell who may send mail in the name of a domain, or whether a client may (SPF).
+    #[command(long_about = help::SPF, after_help = help::SPF_END)]
+    Spf(SpfArguments),
+    /// Sign a message in the name of a domain, or verify one (DKIM).
+    #[command(after_help = help::DKIM_END)]
+    Dkim {
+        #[command(subcommand)]
+        command: DkimCommand,
+    },
     /// Take messages, and show what came: a server to develop against.
     #[command(long_about = help::SINK, after_help = help::SINK_END)]
     Sink(Box<SinkArguments>),
@@ -53,20 +67,8 @@ pub(crate) struct SendArguments {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
-    /// repeated: each is used while those before it have failed.
-    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
-    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
-    pub(crate) server: Vec<String>,
-
     #[command(flatten)]
-    pub(crate) connection: ConnectionArguments,
-
-    #[command(flatten)]
-    pub(crate) login: LoginArguments,
-
-    #[command(flatten)]
-    pub(crate) mailer: MailerArguments,
+    pub(crate) way: WayArguments,
 
     #[command(flatten)]
     pub(crate) envelope: EnvelopeArguments,
@@ -81,6 +83,25 @@ pub(crate) struct SendArguments {
     /// Show the dialogue on standard error; secrets are hidden.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) trace: bool,
+}
+
+/// Which servers get the messages, and how they are spoken to. What `okuru sendmail` is configured by has the same names.
+#[derive(Args, Debug)]
+pub(crate) struct WayArguments {
+    /// Where the server is: smtp://HOST:PORT, smtps://, lmtp:// or lmtp:///path/to/socket; the port may be left out. May be
+    /// repeated: each is used while those before it have failed.
+    #[arg(long, value_name = "URL", env = "OKURU_SERVER", hide_env_values = true, help_heading = SERVER)]
+    #[arg(required_unless_present_any = ["direct", "direct_then_relay"])]
+    pub(crate) server: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArguments,
+
+    #[command(flatten)]
+    pub(crate) login: LoginArguments,
+
+    #[command(flatten)]
+    pub(crate) mailer: MailerArguments,
 }
 
 /// How a server is reached.
@@ -226,6 +247,101 @@ pub(crate) struct RouteArguments {
 
     /// Print one line of JSON for each address.
     #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// `okuru spf`
+#[derive(Args, Debug)]
+pub(crate) struct SpfArguments {
+    /// The domain whose record is explained.
+    #[arg(value_name = "DOMAIN", required_unless_present = "check")]
+    pub(crate) domain: Option<String>,
+
+    /// Check whether the client at this address may send from this mailbox, `<>` for nobody, when it calls itself so.
+    #[arg(long, num_args = 3, value_names = ["IP", "FROM", "HELO"], conflicts_with = "domain")]
+    pub(crate) check: Vec<String>,
+
+    /// Check what the client calls itself, not from whom it sends.
+    #[arg(long, requires = "check")]
+    pub(crate) helo: bool,
+
+    /// What the host is called that makes the check.
+    #[arg(long, value_name = "NAME", requires = "check")]
+    pub(crate) receiver: Option<String>,
+
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// Print one object of JSON.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// `okuru dkim`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DkimCommand {
+    /// Sign the message on standard input; what goes out begins with the signature.
+    Sign(SignArguments),
+    /// Verify the signatures of the message on standard input.
+    Verify(VerifyArguments),
+    /// Print the TXT record of a key.
+    Record {
+        /// The private key, in PEM or DER.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+}
+
+/// `okuru dkim sign`
+#[derive(Args, Debug)]
+pub(crate) struct SignArguments {
+    /// Which of the domain's keys it is: its record is at SELECTOR._domainkey.DOMAIN.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) selector: String,
+
+    /// In whose name the message is signed.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: String,
+
+    /// The private key, in PEM or DER (PKCS#8, or PKCS#1 for RSA).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// The algorithm, rsa-sha256 or ed25519-sha256 (default: what the key is for).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) algorithm: Option<Algorithm>,
+
+    /// What header and body may suffer: simple, or relaxed where white space may change.
+    #[arg(long, value_name = "HEADER/BODY", default_value = "relaxed/relaxed")]
+    pub(crate) canonicalization: Canonicalization,
+
+    /// The fields that are signed (default: From and all that readers see).
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) headers: Vec<String>,
+
+    /// Let others add fields of these names, which are signed once more than they are there otherwise.
+    #[arg(long)]
+    pub(crate) no_over_signing: bool,
+
+    /// For how long the signature holds, such as 7d (default: for ever).
+    #[arg(long, value_name = "DURATION", value_parser = amounts::duration)]
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// `okuru dkim verify`
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    /// The name server to ask (default: the system's).
+    #[arg(long, value_name = "HOST:PORT", value_parser = amounts::name_server)]
+    pub(crate) dns: Option<SocketAddr>,
+
+    /// What the host is called that verifies, for the Authentication-Results field.
+    #[arg(long, value_name = "NAME", default_value = "unknown")]
+    pub(crate) receiver: String,
+
+    /// Print one object of JSON.
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

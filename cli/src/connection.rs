@@ -11,10 +11,10 @@ use crate::arguments::{ConnectionArguments, LoginArguments};
 use crate::envelope::in_option;
 use crate::exit::{Failure, usage};
 use crate::letter::in_words;
-use crate::trace;
+use crate::trace::{Tracer, lines};
 
 /// The server at `url`, and how it is reached.
-pub(crate) fn options(url: &str, arguments: &ConnectionArguments, trace: bool) -> Result<Options, Failure> {
+pub(crate) fn options(url: &str, arguments: &ConnectionArguments, tracer: Option<&Tracer>) -> Result<Options, Failure> {
     let mut options = Options::new(url)?;
     if let Some(tls) = arguments.tls {
         options = options.tls(tls.into());
@@ -48,8 +48,8 @@ pub(crate) fn options(url: &str, arguments: &ConnectionArguments, trace: bool) -
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         options = options.reply_limits(ReplyLimits { line: usual.line.min(bytes), bytes, ..usual });
     }
-    if trace {
-        options = options.trace(trace::show);
+    if let Some(tracer) = tracer.cloned() {
+        options = options.trace(move |trace| tracer(&lines(trace)));
     }
     Ok(options)
 }

@@ -13,18 +13,32 @@ pub(crate) enum Exit {
     Success,
     /// EX_UNAVAILABLE
     Rejected,
+    /// EX_NOUSER
+    NoUser,
     /// EX_DATAERR
     BadMessage,
     /// EX_USAGE
     Usage,
+    /// EX_NOINPUT
+    NoInput,
     /// EX_TEMPFAIL
     Unfinished,
+    /// EX_IOERR
+    Doubtful,
     /// EX_NOHOST
     NoHost,
     /// EX_PROTOCOL
     Protocol,
     /// EX_NOPERM
     Authentication,
+    /// EX_CONFIG
+    Configuration,
+    /// EX_CANTCREAT
+    NoOutput,
+    /// EX_OSERR
+    System,
+    /// EX_SOFTWARE
+    Software,
 }
 
 impl Exit {
@@ -48,7 +62,7 @@ impl Exit {
     }
 
     /// The status that tells more than the outcome of a message does.
-    fn of_cause(code: ErrorCode) -> Option<Self> {
+    pub(crate) fn of_cause(code: ErrorCode) -> Option<Self> {
         match code {
             ErrorCode::ProtocolClosed => None,
             ErrorCode::SecurityPlaintextCredentials
@@ -86,11 +100,18 @@ impl Exit {
             Self::Success => 0,
             Self::Usage => 64,
             Self::BadMessage => 65,
+            Self::NoInput => 66,
+            Self::NoUser => 67,
             Self::NoHost => 68,
             Self::Rejected => 69,
+            Self::Software => 70,
+            Self::System => 71,
+            Self::NoOutput => 73,
+            Self::Doubtful => 74,
             Self::Unfinished => 75,
             Self::Protocol => 76,
             Self::Authentication => 77,
+            Self::Configuration => 78,
         }
     }
 }

@@ -97,6 +97,50 @@ Each line of --json has these keys:
   enhanced   the status code of a notification, null if there are hosts
   reason     why";
 
+/// What `okuru spf` does.
+pub(crate) const SPF: &str = "\
+Tell who may send mail in the name of a domain (SPF, RFC 7208): what each term of its record means and of those that it names, how many \
+look-ups they take, and what is wrong with them. With --check, tell whether a client may, and why, step by step.
+
+The exit status of an explanation is 65 if something is an error, else 0; of a check 69 for fail, 75 for temperror, 65 for permerror, \
+else 0.";
+
+/// At the end of its help.
+pub(crate) const SPF_END: &str = "\
+Examples:
+  okuru spf example.org
+  okuru spf --check 192.0.2.1 ann@example.org mx.example.org --json
+  okuru spf --check 2001:db8::1 '<>' mx.example.org --dns 127.0.0.1:53
+
+The object of --check --json has these keys; one without a value is null:
+  result        none, neutral, pass, fail, softfail, temperror or permerror
+  reason        why
+  explanation   of a fail, the words of the domain
+  mechanism     the term that decided
+  lookups       terms with look-ups that were judged; 10 are allowed
+  void_lookups  those of them that found nothing; 2 are allowed
+  queries       questions to the DNS
+  trace         each step: depth, domain, term, matched, reason, looked_up
+                (each with name, kind, found)
+
+That of DOMAIN --json has these:
+  domain, lookups, void_lookups
+  records       each with depth, domain, record, terms (each with term,
+                meaning, lookups)
+  remarks       each with severity (error, warning, advice), domain, text";
+
+/// At the end of the help of `okuru dkim`.
+pub(crate) const DKIM_END: &str = "\
+Examples:
+  okuru dkim record --key key.pem
+  okuru dkim sign --selector s1 --domain example.org --key key.pem < a.eml
+  okuru dkim verify --json < a.eml
+
+The object of verify --json has the keys result (none, pass, fail, policy,
+neutral, temperror, permerror) and signatures, each with result, reason,
+domain, selector, algorithm, test. The exit status is 0 if one of them passes,
+75 for temperror, else 69.";
+
 /// What `okuru probe` does.
 pub(crate) const PROBE: &str = "\
 Tell what a server offers, before and after TLS, which certificate it shows and whether that verifies, and how one can log in. \
@@ -183,7 +227,7 @@ mod tests {
 
     #[test]
     fn tables_fit_in_80_columns() {
-        for text in [PROGRAM_END, SEND_END, ROUTE_END, PROBE_END, SINK_END] {
+        for text in [PROGRAM_END, SEND_END, ROUTE_END, SPF_END, DKIM_END, PROBE_END, SINK_END] {
             assert!(text.lines().all(|line| line.len() <= 80));
         }
     }

@@ -3,7 +3,9 @@
 mod amounts;
 mod arguments;
 mod connection;
+mod delivery;
 mod demo;
+mod dkim;
 mod envelope;
 mod exit;
 mod help;
@@ -15,7 +17,9 @@ mod probe;
 mod report;
 mod route;
 mod send;
+mod sendmail;
 mod sink;
+mod spf;
 mod trace;
 
 use std::io::{self, Write as _};
@@ -27,14 +31,21 @@ use arguments::{Arguments, Command};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
+    // Its options are of another kind.
+    if let Some(call) = sendmail::Call::of(std::env::args_os()) {
+        return end(sendmail::run(call));
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return wrong_arguments(&error).into(),
     };
-    let result = match arguments.command {
+    end(match arguments.command {
         Command::Send(arguments) => send::run(&arguments),
+        Command::Sendmail => sendmail::run(sendmail::Call::Sendmail(Vec::new())),
         Command::Route(arguments) => route::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Dkim { command } => dkim::run(&command),
+        Command::Spf(arguments) => spf::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Completions { shell } => {
@@ -42,7 +53,10 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Arguments::command(), "okuru", &mut script);
             report::print(&script).map(|()| Exit::Success)
         }
-    };
+    })
+}
+
+fn end(result: Result<Exit, Failure>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(Failure { error, exit }) => {

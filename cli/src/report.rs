@@ -144,16 +144,9 @@ impl Report {
     }
 
     fn complain(&mut self, file: &str, outcome: &Outcome) {
-        let whose = if self.many { format!("{file}: ") } else { String::new() };
-        let common = outcome.error.as_ref();
-        for (recipient, asked) in outcome.recipients.iter().zip(&outcome.envelope.recipients) {
-            let own = recipient.error().filter(|own| common.is_none_or(|common| common.what() != own.what()));
-            if let Some(error) = own {
-                self.say(&format!("{whose}<{}>: ", asked.path.as_str()), &error);
-            }
-        }
-        if let Some(error) = common {
-            self.say(&whose, error);
+        let file = if self.many { format!("{file}: ") } else { String::new() };
+        for (whose, error) in complaints(outcome) {
+            self.say(&format!("{file}{whose}"), &error);
         }
     }
 
@@ -181,6 +174,17 @@ impl Report {
             self.broken.get_or_insert(error);
         }
     }
+}
+
+/// What went wrong with a message: for one recipient, who is named then, or for all of them.
+pub(crate) fn complaints(outcome: &Outcome) -> impl Iterator<Item = (String, Error)> {
+    let common = outcome.error.as_ref();
+    let recipients = outcome.recipients.iter().zip(&outcome.envelope.recipients);
+    let own = recipients.filter_map(move |(recipient, asked)| {
+        let own = recipient.error().filter(|own| common.is_none_or(|common| common.what() != own.what()))?;
+        Some((format!("<{}>: ", asked.path.as_str()), own))
+    });
+    own.chain(common.cloned().map(|error| (String::new(), error)))
 }
 
 /// Shown on a terminal when there is more than one message, and nothing else is shown there.

@@ -7,26 +7,36 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use okuru::blocking::Client;
-use okuru::{Error, Message, Options, Outcome, SmtpUtf8};
+use okuru::{Error, Message, Outcome, SmtpUtf8};
 
 use crate::arguments::{SendArguments, TransferArguments};
-use crate::connection::{log_in, options};
+use crate::delivery::Delivery;
 use crate::envelope::Addressing;
 use crate::exit::{Exit, Failure, usage};
 use crate::journal::{Journal, Standing};
 use crate::letter::{Input, Letter};
 use crate::mailing;
 use crate::report::Report;
+use crate::trace;
 
 /// Sends the messages, and tells what became of them.
 pub(crate) fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
     let addressing = Addressing::new(&arguments.envelope)?;
     let inputs = inputs(arguments)?;
     let total = arguments.transfer.repeat.saturating_mul(inputs.len() as u64);
-    let journal = arguments.mailer.resume.as_ref().map(|path| Journal::open(path, arguments, &inputs)).transpose()?;
-    let way = match mailing::wants_mailer(arguments) {
-        true => Ok(mailing::options(arguments)?),
-        false => Err(relay(arguments.server.first().map_or("", String::as_str), arguments)?),
+    let journal =
+        arguments.way.mailer.resume.as_ref().map(|path| Journal::open(path, arguments, &inputs)).transpose()?;
+    let tracer = trace::shown(arguments.trace);
+    let delivery = Delivery {
+        way: &arguments.way,
+        pipelining: arguments.transfer.pipelining.into(),
+        chunking: arguments.transfer.chunking.into(),
+        deadline: arguments.transfer.deadline,
+        tracer: tracer.as_ref(),
+    };
+    let way = match delivery.wants_mailer() {
+        true => Ok(delivery.mailer_options()?),
+        false => Err(delivery.options()?),
     };
     let report = RefCell::new(Report::new(arguments, total));
     let under_way = RefCell::new(HashMap::new());
@@ -54,22 +64,6 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<Exit, Failure> {
         }
     }
     report.into_inner().end()
-}
-
-/// A server that takes mail for everybody.
-pub(crate) fn relay(url: &str, arguments: &SendArguments) -> Result<Options, Failure> {
-    let options = log_in(options(url, &arguments.connection, arguments.trace)?, &arguments.login)?;
-    let options = transferring(options, arguments);
-    Ok(match arguments.transfer.deadline {
-        Some(deadline) => options.deadline(deadline),
-        None => options,
-    })
-}
-
-/// The same server, and how messages go over the wire.
-pub(crate) fn transferring(options: Options, arguments: &SendArguments) -> Options {
-    let transfer = &arguments.transfer;
-    options.pipelining(transfer.pipelining.into()).chunking(transfer.chunking.into())
 }
 
 /// The messages that are being sent, by the number that the client gives them: their own number, and where each comes from.

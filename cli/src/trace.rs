@@ -1,12 +1,23 @@
 //! The dialogue, for people: `C: ` what we say, `S: ` what the server says.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use okuru_core::client::Trace;
+use okuru_core::pop3;
 use okuru_core::syntax::Reply;
 
-/// Shows a line of the dialogue on standard error.
-pub(crate) fn show(trace: &Trace) {
+/// Is told each piece of the dialogue, as it is shown.
+pub(crate) type Tracer = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Shows the dialogue on standard error, if that is wanted.
+pub(crate) fn shown(wanted: bool) -> Option<Tracer> {
+    // Nobody is left to tell, should standard error be closed.
+    wanted.then(|| Arc::new(|lines: &str| io::stderr().write_all(lines.as_bytes()).unwrap_or_default()) as _)
+}
+
+/// What is shown of it: `C: ` or `S: ` before each line.
+pub(crate) fn lines(trace: &Trace) -> String {
     let mut lines = String::new();
     match trace {
         Trace::Sent(line) => push(&mut lines, "C: ", &printable(line)),
@@ -14,8 +25,18 @@ pub(crate) fn show(trace: &Trace) {
         Trace::Received(reply) => reply_lines(reply).for_each(|line| push(&mut lines, "S: ", &line)),
         Trace::Tls => push(&mut lines, "-- ", "TLS"),
     }
-    // Nobody is left to tell, should standard error be closed.
-    let _ = io::stderr().write_all(lines.as_bytes());
+    lines
+}
+
+/// What is shown of the dialogue with a POP3 server.
+pub(crate) fn pop3_line(trace: &pop3::Trace) -> String {
+    let mut line = String::new();
+    match trace {
+        pop3::Trace::Sent(said) => push(&mut line, "C: ", &printable(said)),
+        pop3::Trace::Received(heard) => push(&mut line, "S: ", heard),
+        pop3::Trace::Tls => push(&mut line, "-- ", "TLS"),
+    }
+    line
 }
 
 /// The lines of a reply as they came, with what could steer a terminal replaced.

@@ -6,7 +6,10 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
+use core::time::Duration;
 
 /// Defines [`ErrorCode`] from one table: variant, code, what the user can do.
 macro_rules! catalogue {
@@ -331,6 +334,14 @@ impl fmt::Debug for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// A time for an error. Floating-point numbers would take a twentieth of the core where size counts.
+pub(crate) fn in_words(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => format!("{} s", time.as_secs()),
+        _ => format!("{} ms", time.as_millis()),
+    }
+}
 
 #[cfg(test)]
 mod tests {

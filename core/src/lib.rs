@@ -8,8 +8,10 @@
 //!
 //! - [`options`]: all that can be chosen, by name and as plain values, for hosts in other languages
 //! - [`delivery`]: which message goes over which connection, where to and when
+//! - [`policy`]: decisions about mail, with the look-ups asked of the host
 //! - [`client`], [`server`], [`pop3`]: one connection, as a state machine
 //! - `sasl`: each authentication mechanism
+//! - [`dns`]: what is asked of the DNS, and what it says
 //! - [`syntax`]: text to values and back
 //! - [`error`]: the one catalogue of errors, with stable codes
 #![no_std]
@@ -18,8 +20,10 @@ extern crate alloc;
 
 pub mod client;
 pub mod delivery;
+pub mod dns;
 pub mod error;
 pub mod options;
+pub mod policy;
 pub mod pop3;
 pub mod sasl;
 pub mod server;

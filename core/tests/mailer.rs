@@ -423,3 +423,25 @@ fn a_cancelled_message_ends_and_the_others_go_on() {
     assert_eq!(cancelled.recipients[0].error().unwrap().code(), ErrorCode::Cancelled);
     assert_eq!((world.outcomes.len(), world.hosts["relay.example:25"].taken.len()), (3, 2));
 }
+
+#[test]
+fn what_is_still_being_opened_is_given_up_when_all_is_stopped() {
+    let mut mailer = Mailer::new(Config::relay(server("relay.example"), 1), 7);
+    mailer.submit(Duration::ZERO, message(&["<bob@example.org>"], CONTENT)).unwrap();
+    let Output::Open { connection, .. } = mailer.poll(Duration::ZERO) else { panic!("not opened") };
+    mailer.stop();
+    let (mut closed, mut outcomes) = (Vec::new(), Vec::new());
+    loop {
+        match mailer.poll(Duration::ZERO) {
+            Output::Close { connection } => closed.push(connection),
+            Output::Event(Event::Finished(outcome)) => outcomes.push(outcome.summary()),
+            Output::Event(_) => {}
+            Output::Done => break,
+            output => panic!("{output:?}"),
+        }
+    }
+    assert_eq!((closed, outcomes), (vec![connection], vec![Summary::Deferred]));
+    // Too late.
+    mailer.opened(Duration::ZERO, connection, &Opened { local: None, nonce: [3; 24] });
+    assert!(matches!(mailer.poll(Duration::ZERO), Output::Done));
+}

@@ -7,12 +7,15 @@
 mod bytes;
 pub mod connection;
 pub mod content;
+pub mod dkim;
+pub mod dmarc;
 pub mod pair;
 pub mod pop3;
 pub mod receiver;
 pub mod reply;
 pub mod route;
 pub mod sasl;
+pub mod spf;
 pub mod syntax;
 
 /// A target: its name, and what it does with bytes.
@@ -29,6 +32,9 @@ pub const TARGETS: &[Target] = &[
     ("pair", pair::run),
     ("pop3", pop3::run),
     ("route", route::run),
+    ("spf", spf::run),
+    ("dkim", dkim::run),
+    ("dmarc", dmarc::run),
 ];
 
 /// Makes a program of the module of that name: for libFuzzer, and without it one that runs the files it is given.

@@ -8,8 +8,10 @@ use std::time::Duration;
 use okuru::mailer::{
     Backoff, DirectOptions, Event, Mailer, MailerOptions, Progress, Resolver, Retry, RouteConfig, Verdict, Way,
 };
-use okuru::{ErrorCode, State};
+use okuru::{ErrorCode, State, Summary};
 use okuru_core::syntax::Domain;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::runtime;
 
 use crate::harness::{Books, Letter, Manner, Servers, Sink};
@@ -140,6 +142,109 @@ fn the_relay_takes_what_nobody_wants_directly() {
         taken.sort();
         assert_eq!(taken, ["<a@implicit.test>", "<b@dead.test>"]);
     });
+}
+
+#[test]
+fn many_messages_to_several_exchangers_of_which_one_is_killed() {
+    const ROUNDS: usize = 150;
+    let servers = Servers::start(&["postfix", "knot", "--exchanger", "127.0.0.7", "--exchanger", "127.0.0.8"]);
+    let domains = ["example.test", "third.test", "fourth.test", "both.test", "two.test"];
+    let to: Vec<String> = (0..ROUNDS).flat_map(|_| domains.map(|domain| format!("bob@{domain}"))).collect();
+    let (letters, to_sink): (Vec<_>, Vec<_>) =
+        to.iter().map(|to| Letter::plain(&[to])).partition(|letter| !letter.to[0].ends_with("@two.test"));
+    run(async {
+        let sink = Sink::start(at(&servers, "127.0.0.3"), Manner::Kind).await;
+        let soon = Backoff { first: Duration::from_millis(200), most: Duration::from_millis(400), jitter: 20 };
+        let options = MailerOptions::new(Way::direct())
+            .direct(direct(&servers))
+            .connections(12)
+            .retry(Retry { backoff: soon, ..Retry::default() })
+            .limits(|limits| limits.host.rest = soon);
+        let mailer = Mailer::new(options).expect("the options are right");
+        let messages: Vec<_> = letters.iter().chain(&to_sink).map(Letter::message).collect();
+        let mut coming = mailer.send_many(futures_util::stream::iter(messages));
+        let mut outcomes = Vec::new();
+        while let Some(outcome) = coming.next().await {
+            outcomes.push(outcome);
+            match outcomes.len() {
+                200 => servers.order("kill postfix-at-127.0.0.7"),
+                400 => servers.order("start postfix-at-127.0.0.7"),
+                _ => {}
+            }
+        }
+        mailer.stop().await;
+        outcomes.sort_by_key(|outcome| outcome.message);
+        let count = |state| outcomes.iter().filter(|outcome| outcome.recipients[0].state == state).count();
+        assert_eq!((count(State::Rejected), count(State::Deferred)), (0, 0), "what is deferred is tried again");
+        assert!(count(State::Unknown) <= 12, "{}", count(State::Unknown));
+        assert_eq!(sink.taken().len(), ROUNDS);
+        let mut books = Books::new(&servers);
+        for (letter, outcome) in letters.into_iter().zip(&outcomes) {
+            books.enter(
+                letter,
+                outcome,
+                &outcome.recipients[0].reply.as_ref().map_or(String::new(), ToString::to_string),
+            );
+        }
+        books.balance();
+    });
+}
+
+#[test]
+fn tls_where_it_is_offered_and_none_where_it_does_not_work() {
+    let servers = Servers::start(&["postfix", "knot"]);
+    run(async {
+        let listener = TcpListener::bind(at(&servers, "127.0.0.4")).await.expect("the port is free");
+        let clumsy = tokio::spawn(offers_a_tls_that_it_can_not_do(listener));
+        let options = impatient(MailerOptions::new(Way::direct()).direct(direct(&servers)));
+        let mailer = Mailer::new(options).expect("the options are right");
+        let letter = Letter::plain(&["bob@example.test", "b@implicit.test"]);
+        let outcome = mailer.send(letter.message()).await;
+        mailer.stop().await;
+        assert_eq!(outcome.summary(), Summary::Accepted, "{outcome:#?}");
+
+        // Postfix says how it was spoken to. Nobody has verified its name, which is no reason to speak in clear.
+        let copies = servers.post.wait_for(letter.first_line(), 1);
+        let trace = String::from_utf8_lossy(&copies[0].trace);
+        assert!(trace.contains("with ESMTPS"), "{trace}");
+
+        let said = clumsy.await.expect("it serves");
+        assert_eq!(said[0], ["EHLO", "STARTTLS"]);
+        assert_eq!(said[1][..3], ["EHLO", "MAIL", "RCPT"], "in clear, at once");
+    });
+}
+
+/// Serves two connections; gives the verbs of each.
+async fn offers_a_tls_that_it_can_not_do(listener: TcpListener) -> Vec<Vec<String>> {
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        let mut verbs = Vec::new();
+        let mut reply = "220 clumsy.test\r\n";
+        let mut is_content = false;
+        loop {
+            write.write_all(reply.as_bytes()).await.expect("it is there");
+            // What is not text is the beginning of TLS: it hangs up.
+            let Ok(Some(line)) = lines.next_line().await else { break };
+            if is_content && line != "." {
+                reply = "";
+                continue;
+            }
+            let verb = line.split(' ').next().unwrap_or_default().to_owned();
+            (reply, is_content) = match verb.as_str() {
+                "EHLO" => ("250-clumsy.test\r\n250 STARTTLS\r\n", false),
+                "STARTTLS" => ("220 go on\r\n", false),
+                "DATA" => ("354 go on\r\n", true),
+                "QUIT" => ("221 bye\r\n", false),
+                _ => ("250 ok\r\n", false),
+            };
+            verbs.push(verb);
+        }
+        said.push(verbs);
+    }
+    said
 }
 
 #[test]

@@ -72,6 +72,38 @@ fn a_relay_that_is_killed_in_the_middle_again_and_again() {
 }
 
 #[test]
+fn a_relay_that_is_killed_whole_and_started_again() {
+    const CONNECTIONS: usize = 4;
+    let servers = Servers::start(&["postfix"]);
+    let letters: Vec<Letter> = (0..600).map(|_| Letter::plain(&BOB)).collect();
+    let mut killed = 0;
+    let (outcomes, metrics) = run(async {
+        let options = MailerOptions::new(servers.in_clear("mx")).connections(CONNECTIONS as u32);
+        let mailer = Mailer::new(impatient(options)).expect("the options are right");
+        let outcomes = send(&mailer, letters.iter().map(Letter::message).collect(), |told| {
+            if told % 150 == 75 {
+                servers.order("kill postfix");
+                servers.order("start postfix");
+                killed += 1;
+            }
+        });
+        let outcomes = outcomes.await;
+        mailer.stop().await;
+        (outcomes, mailer.metrics())
+    });
+    assert_eq!(killed, 4);
+    let count = |state| outcomes.iter().filter(|outcome| outcome.recipients[0].state == state).count();
+    assert_eq!((count(State::Rejected), count(State::Deferred)), (0, 0), "what is deferred is tried again");
+    assert!(count(State::Unknown) <= killed * CONNECTIONS, "{}", count(State::Unknown));
+    assert!(metrics.totals.accepted as usize == count(State::Accepted) && count(State::Accepted) > 500);
+    let mut books = Books::new(&servers);
+    for (letter, outcome) in letters.into_iter().zip(&outcomes) {
+        books.enter(letter, outcome, &format!("{:?}", outcome.progress));
+    }
+    books.balance();
+}
+
+#[test]
 fn log_in_by_pop3_before_the_first_message() {
     let servers = Servers::shared();
     let user = &servers.users()[0];

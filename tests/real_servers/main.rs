@@ -13,6 +13,7 @@ mod direct;
 mod limits;
 mod lmtp;
 mod mailer;
+mod notification;
 mod refusals;
 mod sessions;
 mod trust;

@@ -7,7 +7,7 @@ import pwd
 import subprocess
 
 from accounts import DOMAIN, PASSWORDS
-from stage import Failure
+from stage import HOST, Failure
 
 PROGRAM = "/usr/sbin/dovecot"
 MECHANISMS = "scram-sha-256 scram-sha-1 cram-md5 plain login oauthbearer xoauth2"
@@ -52,7 +52,7 @@ class Dovecot:
     def wait(self):
         for role, greeting in [("lmtp", b"220 "), ("pop3", b"+OK"), ("submission", b"220 ")]:
             if role in self.ports:
-                self.stage.wait_until_it_greets(self.ports[role], greeting)
+                self.stage.wait_until_it_greets(HOST, self.ports[role], greeting)
         self.stage.wait_until(lambda: os.path.exists(self.auth_socket), "Dovecot has not opened its socket")
 
     def describe(self):

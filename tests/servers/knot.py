@@ -31,6 +31,14 @@ implicit  A     127.0.0.4
 ; Takes no mail (RFC 7505).
 null      MX    0 .
 
+; Domains of further Postfixes, and one that has two equal servers.
+third     MX    10 mx.third
+mx.third  A     127.0.0.7
+fourth    MX    10 mx.fourth
+mx.fourth A     127.0.0.8
+both      MX    10 mx.third
+both      MX    10 mx.fourth
+
 ; A server that defers whom it does not know.
 grey      MX    10 mx.grey
 mx.grey   A     127.0.0.5
@@ -52,6 +60,20 @@ first     MX    10 us
 
 ; Its server has no address.
 vain      MX    10 nobody
+
+; SPF: who may send from where.
+mailer    TXT   "v=spf1 a:mail.test include:_spf.mailer.test " "exists:%{ir}.%{l}._list.mailer.test ~ip4:127.0.0.64/26 -all exp=why.mailer.test"
+_spf.mailer TXT "v=spf1 ip4:127.0.0.16/28 ip6:2001:db8::/32 mx:two.test ?all"
+why.mailer TXT  "%{i} may not send for %{d}, says %{r}"
+7.0.0.127.ann._list.mailer A 127.0.0.2
+careless  TXT   "v=spf1 a:nobody.test a:nowhere.test mx:nobody.test ptr ip4:0.0.0.0/0 +all ?moo"
+careless  TXT   "something else"
+round     TXT   "v=spf1 include:about.test -all"
+about     TXT   "v=spf1 redirect=round.test"
+broken-spf TXT  "v=spf1 include:x.broken -all"
+
+; DKIM: the public key of RFC 8463 A.2.
+brisbane._domainkey.mailer TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 ; Many servers, more than one packet holds by UDP.
 many      MX    10 mx.two

@@ -6,7 +6,7 @@ import pwd
 import subprocess
 
 from accounts import DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII
-from stage import Failure
+from stage import HOST, Failure
 
 DAEMONS = "/usr/lib/postfix/sbin"
 PROGRAM = "/usr/sbin/postfix"
@@ -67,18 +67,46 @@ QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "
 
 MAILBOXES = ["alice", "bob", "jos\u00e9"]
 CATCH_ALL = "everyone-else"
+# Whose mail every further Postfix takes.
+EXCHANGED_DOMAINS = ["third.test", "fourth.test", "both.test"]
 
 
 class Postfix:
+    """`domains` are those whose mail it takes, all into one mailbox but for `mailboxes` of the first."""
+
     def __init__(self, stage, certificates, next_hop=None):
         self.stage = stage
+        self.name = "postfix"
+        self.host = HOST
+        self.domains = [DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII]
         self.next_hop = next_hop
         self.certificates = certificates
         self.auth_socket = None
-        self.log = stage.path("postfix.log")
         self.ports = {role: stage.take_port() for role in ROLES}
-        self.mailboxes = {"%s@%s" % (name, DOMAIN): stage.make_maildir("postfix", name) for name in MAILBOXES}
-        self.mailboxes["*"] = stage.make_maildir("postfix", CATCH_ALL)
+        self.mailboxes = {"%s@%s" % (name, DOMAIN): self._make_maildir(name) for name in MAILBOXES}
+        self.mailboxes["*"] = self._make_maildir(CATCH_ALL)
+
+    @classmethod
+    def exchanger(cls, first, host):
+        """One more for other domains, at the same port of another address, as the servers that MX records name are."""
+        self = cls.__new__(cls)
+        self.stage = first.stage
+        self.name = "postfix-at-%s" % host
+        self.host = host
+        self.domains = EXCHANGED_DOMAINS
+        self.next_hop = None
+        self.certificates = first.certificates
+        self.auth_socket = None
+        self.ports = {"mx": first.ports["mx"]}
+        self.mailboxes = {"*": self._make_maildir(CATCH_ALL)}
+        return self
+
+    @property
+    def log(self):
+        return self.stage.path("%s.log" % self.name)
+
+    def _make_maildir(self, name):
+        return self.stage.make_maildir(self.name, name)
 
     def start(self):
         if not os.path.exists(PROGRAM):
@@ -87,23 +115,36 @@ class Postfix:
             raise Failure("Postfix starts as root only; run it with sudo")
         self._make_queue()
         self._write_maps()
-        configuration = self.stage.path("postfix")
-        self.stage.write(self._main(), "postfix", "main.cf")
-        self.stage.write(self._services(), "postfix", "master.cf")
-        self.stage.launch([DAEMONS + "/master", "-c", configuration, "-s"], self.log)
+        self.stage.write(self._main(), self.name, "main.cf")
+        self.stage.write(self._services(), self.name, "master.cf")
+        self._launch()
 
     def wait(self):
         # It listens on every port before it answers on one.
-        self.stage.wait_until_it_greets(self.ports["mx"], b"220 ")
+        self.stage.wait_until_it_greets(self.host, self.ports["mx"], b"220 ")
+
+    def kill(self):
+        """All of it at once, by SIGKILL. What it has taken stays in its queue."""
+        self.stage.kill(self._master, self.stage.path(self.name + "-queue"))
+
+    def start_again(self):
+        self._launch()
+        self.wait()
+
+    def _launch(self):
+        command = [DAEMONS + "/master", "-c", self.stage.path(self.name), "-s"]
+        self._master = self.stage.launch(command, self.log)
 
     def describe(self):
         version = subprocess.run(
-            ["/usr/sbin/postconf", "-c", self.stage.path("postfix"), "-h", "mail_version"],
+            ["/usr/sbin/postconf", "-c", self.stage.path(self.name), "-h", "mail_version"],
             stdout=subprocess.PIPE,
             text=True,
         )
         return {
             "version": version.stdout.strip(),
+            "name": self.name,
+            "host": self.host,
             "ports": self.ports,
             "mailboxes": self.mailboxes,
             "limits": {
@@ -118,19 +159,19 @@ class Postfix:
         """Makes the folders that `postfix check` would make, which takes two seconds."""
         owner = pwd.getpwnam("postfix").pw_uid
         droppers = grp.getgrnam("postdrop").gr_gid
-        os.makedirs(self.stage.path("postfix-queue", "pid"))
+        os.makedirs(self.stage.path(self.name + "-queue", "pid"))
         for name, mode, group in [
             *((name, 0o700, -1) for name in QUEUES),
             ("private", 0o700, -1),
             ("public", 0o710, droppers),
             ("maildrop", 0o730, droppers),
         ]:
-            folder = self.stage.path("postfix-queue", name)
+            folder = self.stage.path(self.name + "-queue", name)
             os.mkdir(folder)
             os.chown(folder, owner, group)
             os.chmod(folder, mode)
-        os.mkdir(self.stage.path("postfix-data"), 0o700)
-        os.chown(self.stage.path("postfix-data"), owner, -1)
+        os.mkdir(self.stage.path(self.name + "-data"), 0o700)
+        os.chown(self.stage.path(self.name + "-data"), owner, -1)
 
     def _write_maps(self):
         for name, replies in [
@@ -140,19 +181,18 @@ class Postfix:
             ("after-content", AFTER_CONTENT),
         ]:
             lines = ["%s@ %s\n" % (local_part, reply) for local_part, reply in replies.items()]
-            self.stage.write("".join(lines), "postfix", name)
-        mailboxes = ["%s@%s postfix/%s/\n" % (name, DOMAIN, name) for name in MAILBOXES]
-        for domain in (DOMAIN, IDN_DOMAIN, IDN_DOMAIN_ASCII):
-            mailboxes.append("@%s postfix/%s/\n" % (domain, CATCH_ALL))
-        self.stage.write("".join(mailboxes), "postfix", "mailboxes")
+            self.stage.write("".join(lines), self.name, name)
+        mailboxes = ["%s@%s %s/%s/\n" % (name, DOMAIN, self.name, name) for name in MAILBOXES if DOMAIN in self.domains]
+        mailboxes += ["@%s %s/%s/\n" % (domain, self.name, CATCH_ALL) for domain in self.domains]
+        self.stage.write("".join(mailboxes), self.name, "mailboxes")
         transports = "discard@%s discard:\n" % DOMAIN
         if self.next_hop:
             transports += "%s smtp:[127.0.0.1]:%d\n" % (RELAY_DOMAIN, self.next_hop)
-        self.stage.write(transports, "postfix", "transports")
-        self.stage.write("/^X-Refuse: yes$/ REJECT header refused\n", "postfix", "headers")
+        self.stage.write(transports, self.name, "transports")
+        self.stage.write("/^X-Refuse: yes$/ REJECT header refused\n", self.name, "headers")
 
     def _main(self):
-        folder = self.stage.path("postfix")
+        folder = self.stage.path(self.name)
         return f"""
 compatibility_level = 3.6
 config_directory = {folder}
@@ -163,6 +203,7 @@ maillog_file_prefixes = {self.stage.folder}
 myhostname = {NAME}
 mydomain = test
 myorigin = {DOMAIN}
+# Where it listens is in master.cf.
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 
@@ -172,7 +213,7 @@ local_recipient_maps =
 alias_maps =
 alias_database =
 notify_classes =
-virtual_mailbox_domains = {DOMAIN}, {IDN_DOMAIN}, {IDN_DOMAIN_ASCII}
+virtual_mailbox_domains = {", ".join(self.domains)}
 virtual_mailbox_base = {self.stage.path("mail")}
 virtual_mailbox_maps = texthash:{folder}/mailboxes
 virtual_uid_maps = static:{self.stage.mail_owner}
@@ -232,9 +273,9 @@ service_throttle_time = 1s
 
     def _services(self):
         lines = []
-        for role, overrides in ROLES.items():
-            lines.append("127.0.0.1:%d inet n - n - 200 smtpd -o syslog_name=postfix/%s" % (self.ports[role], role))
-            lines += ["  -o { %s = %s }" % setting for setting in overrides.items()]
+        for role, port in self.ports.items():
+            lines.append("%s:%d inet n - n - 200 smtpd -o syslog_name=postfix/%s" % (self.host, port, role))
+            lines += ["  -o { %s = %s }" % setting for setting in ROLES[role].items()]
         return "\n".join(lines) + """
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr

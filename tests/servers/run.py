@@ -25,6 +25,13 @@ def main():
     parser.add_argument(
         "--relay-port", type=int, help="where Dovecot's submission service hands mail on (default: Postfix, if started)"
     )
+    parser.add_argument(
+        "--exchanger",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="one more Postfix, at the same port of this address of loopback",
+    )
     parser.add_argument("--next-hop", type=int, help="the port to which Postfix hands on what is for relayed.test")
     options = parser.parse_args()
 
@@ -46,14 +53,19 @@ def main():
 
 
 def wait_until_unwanted(keeper):
-    """Returns when stdin is closed, the parent or the keeper has died, or a signal asks for it."""
+    """Hands on orders from stdin. Returns when that is closed, the parent or the keeper has died, or a signal asks for it."""
     on_signals(stop_waiting)
     parent = os.getppid()
     try:
         while os.getppid() == parent:
             readable = select.select([sys.stdin, keeper], [], [], 0.5)[0]
-            if keeper in readable or (sys.stdin in readable and not os.read(sys.stdin.fileno(), 4096)):
+            if keeper in readable:
                 return
+            if sys.stdin in readable:
+                order = os.read(sys.stdin.fileno(), 4096)
+                if not order:
+                    return
+                keeper.sendall(order)
     except Abandoned:
         return
 
@@ -74,9 +86,13 @@ def keep(options, lifeline):
     stage = None
     try:
         stage = Stage(lifeline)
-        print(json.dumps(start(options, stage)), flush=True)
+        told, servers = start(options, stage)
+        print(json.dumps(told), flush=True)
         while True:
             stage.rest(0.5)
+            while b"\n" in stage.orders:
+                order, _, stage.orders = stage.orders.partition(b"\n")
+                print(json.dumps(obey(order.decode(), servers)), flush=True)
     except Abandoned:
         return 0
     except (Failure, OSError) as failure:
@@ -89,6 +105,19 @@ def keep(options, lifeline):
             stage.tear_down()
 
 
+def obey(order, servers):
+    """`kill NAME` ends a server by SIGKILL, `start NAME` brings it back. Says so when that is done."""
+    verb, _, name = order.partition(" ")
+    server = next((server for server in servers if server.name == name), None)
+    if server is None or verb not in ("kill", "start"):
+        raise Failure("there is no way to do this: %s" % order)
+    if verb == "kill":
+        server.kill()
+    else:
+        server.start_again()
+    return {"done": order}
+
+
 def start(options, stage):
     made = certificates.make(stage.path("tls"))
     accounts = Accounts()
@@ -97,9 +126,10 @@ def start(options, stage):
     dovecot = Dovecot(stage, made, accounts, "dovecot" in options.servers, relay_port)
     knot = Knot(stage) if "knot" in options.servers else None
     needs_dovecot = postfix or "dovecot" in options.servers
-    started = [server for server in (dovecot if needs_dovecot else None, postfix, knot) if server]
-    if postfix:
-        postfix.auth_socket = dovecot.auth_socket
+    exchangers = [Postfix.exchanger(postfix, host) for host in options.exchanger] if postfix else []
+    started = [server for server in (dovecot if needs_dovecot else None, postfix, *exchangers, knot) if server]
+    for server in [postfix, *exchangers] if postfix else []:
+        server.auth_socket = dovecot.auth_socket
     for server in started:
         server.start()
     for server in started:
@@ -108,11 +138,12 @@ def start(options, stage):
     told["users"] = accounts.describe()
     if postfix:
         told["postfix"] = postfix.describe()
+        told["exchangers"] = [exchanger.describe() for exchanger in exchangers]
     if "dovecot" in options.servers:
         told["dovecot"] = dovecot.describe()
     if knot:
         told["knot"] = knot.describe()
-    return told
+    return told, [server for server in (postfix, *exchangers) if server]
 
 
 def show_logs(stage):

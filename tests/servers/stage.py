@@ -31,7 +31,7 @@ class Abandoned(Exception):
 
 
 class Stage:
-    """`lifeline` is a socket whose other end is open for as long as the servers are wanted."""
+    """`lifeline` is a socket whose other end is open for as long as the servers are wanted. What comes over it is in `orders`."""
 
     def __init__(self, lifeline):
         self.lifeline = lifeline
@@ -39,6 +39,7 @@ class Stage:
         self.folder = tempfile.mkdtemp(prefix="okuru-servers-", dir=_choose_disk())
         os.chmod(self.folder, 0o755)
         self.mail_owner, self.mail_group = _choose_mail_owner()
+        self.orders = b""
         self._processes = []
         # Whatever a server leaves behind becomes our child, so that `tear_down` finds it.
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -78,10 +79,22 @@ class Stage:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_the_parent
             )
         self._processes.append((process, command, log))
+        return process
 
-    def wait_until_it_greets(self, port, greeting):
+    def kill(self, process, folder):
+        """Kills a process, and whatever runs in `folder`; nobody wonders why it is gone."""
+        self._processes = [running for running in self._processes if running[0] is not process]
+        process.kill()
+        process.wait()
+        while running := list(_list_running_in(folder)):
+            for number in running:
+                _kill(number)
+            _has_children()
+            time.sleep(0.01)
+
+    def wait_until_it_greets(self, host, port, greeting):
         """Waits until a server on `port` says `greeting` first."""
-        self.wait_until(lambda: _greets(port, greeting), "nothing greets on port %d" % port)
+        self.wait_until(lambda: _greets(host, port, greeting), "nothing greets on %s:%d" % (host, port))
 
     def wait_until(self, condition, complaint):
         deadline = time.monotonic() + START_SECONDS
@@ -93,7 +106,10 @@ class Stage:
     def rest(self, seconds):
         """Sleeps, unless a server has died or nobody wants them any more."""
         if select.select([self.lifeline], [], [], seconds)[0]:
-            raise Abandoned
+            order = self.lifeline.recv(4096)
+            if not order:
+                raise Abandoned
+            self.orders += order
         for process, command, log in self._processes:
             if process.poll() is not None:
                 raise Failure("%s ended with status %d; see %s" % (command[0], process.returncode, log))
@@ -106,15 +122,15 @@ class Stage:
         while _has_children():
             if time.monotonic() > deadline:
                 for child in _list_children():
-                    os.kill(child, signal.SIGKILL)
+                    _kill(child)
             time.sleep(0.01)
         self._guard.close()
         shutil.rmtree(self.folder)
 
 
-def _greets(port, greeting):
+def _greets(host, port, greeting):
     try:
-        with socket.create_connection((HOST, port), 1) as connection:
+        with socket.create_connection((host, port), 1) as connection:
             connection.settimeout(1)
             if not connection.recv(512).startswith(greeting):
                 return False
@@ -190,6 +206,23 @@ def _has_children():
     except ChildProcessError:
         return False
     return True
+
+
+def _kill(number):
+    try:
+        os.kill(number, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _list_running_in(folder):
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.readlink("/proc/%s/cwd" % name) == folder:
+                    yield int(name)
+            except OSError:
+                continue
 
 
 def _list_children():

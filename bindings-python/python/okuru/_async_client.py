@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any, AsyncIterable, AsyncIterator, Callable, Iterable, Optional, TypeVar, Union
 
-from okuru._client import _as_message
+from okuru._client import GOOD_BYE, _as_message
 from okuru._content import Content, Recipients, message
 from okuru._driver import Call, Driver
 from okuru._errors import error
@@ -28,7 +28,7 @@ class AsyncMailer:
         self._host: Any = None
         self._driver: Optional[Driver] = None
         self._is_over: Any = None
-        Driver(self._settings, self._host)  # what makes no sense is told at once
+        self._settings.check()
 
     @classmethod
     def direct(cls: type[Self], *, fallback: Optional[str] = None, **options: Any) -> Self:
@@ -51,7 +51,7 @@ class AsyncMailer:
         call.wake = event.set
         try:
             while not call.outcomes:
-                self._feed(driver, call)
+                driver.feed(call)
                 if not call.outcomes:
                     await event.wait()
             return call.outcomes[0]
@@ -64,12 +64,14 @@ class AsyncMailer:
         ahead: Optional[_Ahead] = None
         if isinstance(messages, AsyncIterable):
             ahead = _Ahead(messages, self._host, event.set)
-        call = driver.begin(ahead or map(_as_message, messages))
+            call = driver.begin(ahead)
+        else:
+            call = driver.begin(map(_as_message, messages))
         call.wake = event.set
         try:
             while True:
                 if ahead is None:
-                    self._feed(driver, call)
+                    driver.feed(call)
                 elif not call.is_all:
                     ahead.feed(driver, call)
                 outcomes = call.outcomes
@@ -93,15 +95,10 @@ class AsyncMailer:
             return
         try:
             driver.finish()
-            while not driver.is_done:
-                await self._is_over.wait()
+            await self._host.wait_for(self._is_over, driver, GOOD_BYE / 1e9)
         finally:
             driver.abandon()
             await self._host.close()
-
-    def _feed(self, driver: Driver, call: Call) -> None:
-        if not call.is_all and driver.machine.wants_message:
-            driver.feed(call)
 
     def _ready(self) -> Driver:
         if self._driver is None:
@@ -169,7 +166,7 @@ class _Ahead:
             raise self._failed
         if self._held is not None:
             driver.feed(call, 1)
-        call.is_all = self._is_over
+        call.is_all = self._is_over and self._held is None
         if self._held is None and not self._is_over and self._cancel is None and driver.machine.wants_message:
             self._cancel = self._host.run(self._fetch, self._fetched, blocks=False)
 

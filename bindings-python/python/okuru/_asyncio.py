@@ -52,6 +52,15 @@ class Asyncio:
         """Something to wait for."""
         return Event(self._loop)
 
+    async def wait_for(self, event: Event, driver: Driver, seconds: float) -> None:
+        """Waits until all is over, and when nobody waits for an outcome any more, no longer than this."""
+        while not driver.is_done:
+            try:
+                await asyncio.wait_for(event.wait(), seconds)
+            except asyncio.TimeoutError:
+                if not driver.is_busy:
+                    return
+
     async def close(self) -> None:
         """Ends what is still being done."""
         if self._timer is not None:

@@ -48,22 +48,28 @@ class Blocking:
             for done, result in finished:
                 done(result)
             return
-        timeout = None if self._wake_at is None else max(self._wake_at - monotonic_ns(), 0) / 1e6
-        if at_most is not None:
-            timeout = min(at_most * 1e3, timeout) if timeout is not None else at_most * 1e3
+        wake_at = self._wake_at
+        timeout = None if wake_at is None else (wake_at - monotonic_ns()) / 1e6
+        if timeout is not None and timeout < 0:
+            timeout = 0
+        if at_most is not None and (timeout is None or at_most * 1e3 < timeout):
+            timeout = at_most * 1e3
         ready = self._poll.poll(timeout)
         for number, event in ready:
-            if event & ~_OUT:
+            if event != _OUT:
                 reader = self._readers.get(number)
                 if reader is not None:
                     reader()
-            if event & ~_IN:
+            if event != _IN:
                 writer = self._writers.get(number)
                 if writer is not None:
                     writer()
-        if not ready and self._wake_at is not None and monotonic_ns() >= self._wake_at:
+        if (timeout == 0 or not ready) and self._is_late():
             self._wake_at = None
             self.driver.time_passed()
+
+    def _is_late(self) -> bool:
+        return self._wake_at is not None and monotonic_ns() >= self._wake_at
 
     def _watch(self, number: int, watched: dict[int, Callable[[], None]], callback: Callback) -> None:
         if number < 0:

@@ -15,6 +15,9 @@ from okuru._settings import Settings
 
 Self = TypeVar("Self", bound="Mailer")
 
+#: So long the answers to good-byes are waited for, when every outcome is known.
+GOOD_BYE = 2 * 10**9
+
 
 class Mailer:
     """Sends messages to relays, or directly, over as many connections as it may have.
@@ -28,7 +31,7 @@ class Mailer:
         self._host = Blocking()
         self._driver: Optional[Driver] = None
         self._lock = threading.Lock()
-        Driver(self._settings, self._host)  # what makes no sense is told at once
+        self._settings.check()
 
     @classmethod
     def direct(cls: type[Self], *, fallback: Optional[str] = None, **options: Any) -> Self:
@@ -71,8 +74,9 @@ class Mailer:
             return
         try:
             driver.finish()
-            while not driver.is_done:
-                self._host.wait()
+            end = monotonic_ns() + GOOD_BYE
+            while not driver.is_done and monotonic_ns() < end:
+                self._host.wait(GOOD_BYE / 1e9)
         finally:
             driver.abandon()
 
@@ -82,7 +86,8 @@ class Mailer:
         wait = self._host.wait
         try:
             while True:
-                self._feed(driver, call)
+                if call.ended >= call.until:
+                    driver.feed(call)
                 outcomes = call.outcomes
                 if outcomes:
                     call.outcomes = []
@@ -93,11 +98,6 @@ class Mailer:
                     wait()
         finally:
             driver.leave(call)
-
-    @staticmethod
-    def _feed(driver: Driver, call: Call) -> None:
-        if not call.is_all and driver.machine.wants_message:
-            driver.feed(call)
 
     def _ready(self) -> Driver:
         """The driver, once it has heard what has happened since it was used last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, AsyncIterable, AsyncIterator, BinaryIO, Iterable, Iterator, Optional, Union
+from typing import Any, AsyncIterable, AsyncIterator, BinaryIO, Iterable, Iterator, Optional, Union, cast
 
 from okuru._errors import error
 from okuru._okuru import Message, Recipient, without_bcc
@@ -131,9 +131,9 @@ def message(
     if isinstance(content, os.PathLike) or hasattr(content, "read"):
         source, header = _file(content, keep_bcc=bool(options.get("keep_bcc")))
     elif hasattr(content, "__aiter__"):
-        source = AsyncSource(content, size)
+        source = AsyncSource(cast("AsyncIterable[bytes]", content), size)
     else:
-        source = ChunkSource(content, size)
+        source = ChunkSource(cast("Iterable[bytes]", content), size)
     return Message(
         source,
         sender=sender,

@@ -10,12 +10,13 @@ import inspect
 import logging
 import os
 import socket
+from functools import partial
 from time import monotonic_ns
 from typing import Any, Callable, Iterator, Optional, Protocol
 
 from okuru import _dns, _opening
 from okuru._content import AsyncSource, Source
-from okuru._link import Link, broken
+from okuru._link import READ, Link, broken
 from okuru._okuru import Mailer, Message, Outcome
 from okuru._opening import Opening
 from okuru._settings import Settings
@@ -27,6 +28,9 @@ SETTLE = 20_000_000
 
 #: So many messages are taken at once, so that those who wait for outcomes get their turn.
 MOST_TAKEN = 1000
+
+#: More are taken when so many have ended, since one by one costs a call each; and while there are fewer under way.
+FEW = 250
 
 
 class Host(Protocol):
@@ -56,6 +60,8 @@ class Call:
         self.messages = messages
         self.taken = 0
         self.ended = 0
+        #: How many had to end before more are taken.
+        self.until = 0
         #: All messages have been taken.
         self.is_all = False
         #: Those that have not been handed on.
@@ -88,8 +94,10 @@ class Driver:
         self._look_ups: dict[int, tuple[str, int]] = {}
         self._calls: dict[int, Call] = {}
         self._numbers = 0
-        #: Somebody has written, and the machine does not know yet.
+        #: It has written, and the machine does not know yet.
         self._unsettled: Optional[Link] = None
+        #: `time_passed` will come soon enough to settle that.
+        self._is_settling = False
         self._given = settings.sock
 
     # What users want.
@@ -103,8 +111,11 @@ class Driver:
 
     def feed(self, call: Call, most: int = MOST_TAKEN) -> None:
         """Takes messages of a call while they are wanted, and goes on."""
+        if call.is_all or call.ended < call.until or not self.machine.wants_message:
+            return
         taken, call.is_all = self.machine.submit(monotonic_ns(), call.number, call.taken, call.messages, most)
         call.taken += taken
+        call.until = call.ended + FEW if call.taken - call.ended > FEW else 0
         if taken:
             self.advance()
 
@@ -118,6 +129,11 @@ class Driver:
         """What is there is sent, then everything is closed."""
         self.machine.finish()
         self.advance()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for outcomes."""
+        return bool(self._calls)
 
     def abandon(self) -> None:
         """Closes all sockets at once."""
@@ -135,20 +151,21 @@ class Driver:
 
     def advance(self, number: int = 0, written: int = 0, data: Optional[bytes] = None) -> None:
         """Hands in what has been written and has come, and does what there is to do, until it has to wait."""
+        links = self._links
         while True:
-            writes, asks, outcomes, events, deadline, goes_on, self.is_done = self.machine.step(
+            writes, asks, outcomes, events, deadline, goes_on, is_done = self.machine.step(
                 monotonic_ns(), number, written, data
             )
-            number = written = 0
-            data = None
             again = False
             for number_of, _, pieces in writes:
-                link = self._links.get(number_of)
+                link = links.get(number_of)
                 if link is not None:
                     self._write(link, pieces)
-                    again |= goes_on and not link.is_blocked
+                    if goes_on and not link.is_blocked:
+                        again = True
             for ask in asks:
-                again |= self._do(ask)
+                if self._do(ask):
+                    again = True
             if events:
                 self._tell(events)
             if outcomes:
@@ -156,17 +173,19 @@ class Driver:
             if not again:
                 break
             self._settle()
-        if self.is_done and self.on_done is not None:
-            self.on_done()
-        if deadline is not None and (self.deadline is None or deadline < self.deadline):
-            self.deadline = deadline
+            number, written, data = 0, 0, None
+        if is_done:
+            self.is_done = True
+            if self.on_done is not None:
+                self.on_done()
+        before, self.deadline = self.deadline, deadline
+        if deadline is not None and (before is None or deadline < before):
             self.host.wake_at(deadline)
-        else:
-            self.deadline = deadline
 
     def time_passed(self) -> None:
         """A moment has come that `Host.wake_at` was told, or an earlier one."""
         now = monotonic_ns()
+        self._is_settling = False
         self._settle()
         for number, opening in list(self._openings.items()):
             if now >= opening.until:
@@ -187,20 +206,24 @@ class Driver:
     def readable(self, link: Link) -> None:
         """There is something to be read."""
         try:
-            data = link.read()
+            data = link.socket.recv(READ)
+        except (BlockingIOError, InterruptedError):
+            return
         except OSError as failed:
             self._lose(link, *broken(failed))
-            return self.advance()
-        if data is None or link.is_deaf:
-            return None
+            self.advance()
+            return
+        if link.is_deaf:
+            return
         if link.tls is not None:
-            return self._readable_tls(link, data)
-        if not data:
-            return self._end(link)
-        written, link.written = link.written, 0
-        if self._unsettled is link:
-            self._unsettled = None
-        return self.advance(link.number, written, data)
+            self._readable_tls(link, data)
+        elif data:
+            written, link.written = link.written, 0
+            if self._unsettled is link:
+                self._unsettled = None
+            self.advance(link.number, written, data)
+        else:
+            self._end(link)
 
     def writable(self, link: Link) -> None:
         """What was pending can be written."""
@@ -221,16 +244,16 @@ class Driver:
         try:
             link.write(pieces)
         except OSError as failed:
-            return self._broken_by_writing(link, failed)
+            self._broken_by_writing(link, failed)
+            return
         if link.is_blocked and not was_blocked:
-            self.host.on_writable(link.socket, lambda: self.writable(link))
-        if link.written:
-            if self._unsettled is not None and self._unsettled is not link:
-                self._settle()
-            if self._unsettled is None:
-                self._unsettled = link
-                self.host.wake_at(monotonic_ns() + SETTLE)
-        return None
+            self.host.on_writable(link.socket, partial(self.writable, link))
+        if self._unsettled is not link:
+            self._settle()
+            self._unsettled = link
+        if not self._is_settling:
+            self._is_settling = True
+            self.host.wake_at(monotonic_ns() + SETTLE)
 
     def _settle(self, link: Optional[Link] = None) -> None:
         """Tells the machine what has been written."""
@@ -243,9 +266,9 @@ class Driver:
     def _broken_by_writing(self, link: Link, failed: OSError) -> None:
         self._settle(link)
         try:  # The server may have said why it takes no more.
-            words = link.read()
+            words = link.socket.recv(READ)
         except OSError:
-            words = None
+            words = b""
         if words and link.tls is None:
             self.machine.receive(monotonic_ns(), link.number, words)
         self._lose(link, *broken(failed))
@@ -309,7 +332,7 @@ class Driver:
         except OSError as broken_by:
             return self._broken_by_writing(link, broken_by)
         if link.is_blocked:
-            self.host.on_writable(link.socket, lambda: self.writable(link))
+            self.host.on_writable(link.socket, partial(self.writable, link))
         if is_done:
             self.machine.tls_started(monotonic_ns(), link.number, link.tls.verified, link.tls.channel_binding)
         return None
@@ -435,7 +458,7 @@ class Driver:
         link = Link(number, sock, server)
         self._links[number] = link
         self.machine.opened(monotonic_ns(), number, os.urandom(24), _opening.local_address(sock))
-        self.host.on_readable(sock, lambda: self.readable(link))
+        self.host.on_readable(sock, partial(self.readable, link))
 
     def _get_token(self, number: int) -> None:
         source = self.settings.token

@@ -22,7 +22,7 @@ class Error(Exception):
     """
 
     def __init__(self, code: str, what: str, *, step: Optional[str] = None, reply: Optional[Reply] = None) -> None:
-        super().__init__(code, what)
+        super().__init__(what)
         self.code = code
         self.what = what
         self.step = step

@@ -6,8 +6,6 @@ import errno
 from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, Optional, Union
 
-from okuru._content import Source
-
 if TYPE_CHECKING:
     from okuru._tls import TlsLayer
 
@@ -80,14 +78,6 @@ class Link:
                 self.is_blocked = True
                 return
         self.is_blocked = False
-
-    def read(self) -> Optional[bytes]:
-        """What has come; empty at the end, nothing if there is nothing now. Raises OSError."""
-        try:
-            data: bytes = self.socket.recv(READ)
-        except (BlockingIOError, InterruptedError):
-            return None
-        return data
 
     def take(self, message: int, offset: int, chunk: bytes) -> None:
         """Keeps a chunk that the machine has been given, for the ranges that it will name."""
@@ -172,5 +162,3 @@ _CODES = {
     errno.ETIMEDOUT: "timeout.connect",
     errno.ECONNRESET: "connect.lost",
 }
-
-__all__ = ["Buffer", "Link", "Source", "broken", "lost"]

@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional
 
 from okuru._auth import TokenSource, as_options
 from okuru._errors import error
+from okuru._okuru import Mailer as Machine
 
 
 class Settings:
@@ -13,8 +14,7 @@ class Settings:
 
     def __init__(self, options: dict[str, Any]) -> None:
         for_core = dict(options)
-        tls = {name: for_core.pop(name, None) for name in ("ca", "client_cert", "client_key", "ssl_context")}
-        self._tls = {name: str(value) if name in _PATHS and value is not None else value for name, value in tls.items()}
+        self._tls: Any = {name: for_core.pop(name, None) for name in ("ca", "client_cert", "client_key", "ssl_context")}
         self.sock: Any = for_core.pop("sock", None)
         self.dns: Any = for_core.pop("dns", None)
         trace = for_core.pop("trace", None)
@@ -26,13 +26,17 @@ class Settings:
             for_core.update(known)
         self.for_core = for_core
 
+    def check(self) -> None:
+        """Tells at once what makes no sense."""
+        Machine(seed=0, **self.for_core)
+
     @property
     def tls(self) -> Any:
         """What TLS is made from. ``ssl`` is not loaded before it is needed."""
         from okuru._tls import TlsOptions
 
         if not isinstance(self._tls, TlsOptions):
-            self._tls: Any = TlsOptions(**self._tls)
+            self._tls = TlsOptions(**self._tls)
         return self._tls
 
     @staticmethod
@@ -44,9 +48,6 @@ class Settings:
                 raise error("usage", "auth as a tuple is a user name and a password")
             auth = Password(*auth)
         return as_options(auth)
-
-
-_PATHS = ("ca", "client_cert", "client_key")
 
 
 def _wants_dialogue() -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import Any, Optional, Union
+
+Path = Union[str, "os.PathLike[str]"]
 
 #: What one TLS record holds.
 RECORD = 16 << 10
@@ -14,9 +17,9 @@ class TlsOptions:
 
     def __init__(
         self,
-        ca: Optional[str] = None,
-        client_cert: Optional[str] = None,
-        client_key: Optional[str] = None,
+        ca: Optional[Path] = None,
+        client_cert: Optional[Path] = None,
+        client_key: Optional[Path] = None,
         ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
         self._ca, self._client = ca, (client_cert, client_key)

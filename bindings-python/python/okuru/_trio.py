@@ -54,6 +54,14 @@ class Trio:
         """Something to wait for."""
         return Event()
 
+    async def wait_for(self, event: Event, driver: Driver, seconds: float) -> None:
+        """Waits until all is over, and when nobody waits for an outcome any more, no longer than this."""
+        while not driver.is_done:
+            with anyio.move_on_after(seconds) as scope:
+                await event.wait()
+            if scope.cancelled_caught and not driver.is_busy:
+                return
+
     async def close(self) -> None:
         """Ends all tasks."""
         self._group.cancel_scope.cancel()

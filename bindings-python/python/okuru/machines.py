@@ -1,7 +1,8 @@
 """The machines themselves, for those who bring their own I/O: bytes in, bytes out, and no waiting.
 
-`Connection` is one connection to a server, `Pop3Connection` a log-in by POP3, `Mailer` many connections to many servers;
-`Session` is one session with a client, of a `Receiver` that takes messages into memory. Times are nanoseconds on any monotonic clock: ``time.monotonic_ns()``.
+`Connection` is one connection to a server, `Pop3Connection` a log-in by POP3, `Session` the other side:
+a session with a client, `Mailer` many connections to many servers. Times are nanoseconds on any monotonic clock:
+``time.monotonic_ns()``. Who says each command alone finds `ReplyReader` and `SaslClient`.
 """
 
 from okuru._okuru import (
@@ -10,10 +11,11 @@ from okuru._okuru import (
     Message,
     Outcome,
     Pop3Connection,
-    Receiver,
     Recipient,
     RecipientOutcome,
     Reply,
+    ReplyReader,
+    SaslClient,
     Session,
 )
 
@@ -23,9 +25,10 @@ __all__ = [
     "Message",
     "Outcome",
     "Pop3Connection",
-    "Receiver",
     "Recipient",
     "RecipientOutcome",
     "Reply",
+    "ReplyReader",
+    "SaslClient",
     "Session",
 ]

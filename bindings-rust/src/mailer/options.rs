@@ -362,6 +362,12 @@ impl PopLogin {
         self
     }
 
+    fn log_in(&self, traced: bool) -> LogIn {
+        let mut log_in = self.log_in.clone();
+        log_in.config.trace = traced;
+        log_in
+    }
+
     /// How long a log-in holds; 10 minutes without this.
     #[must_use]
     pub fn expires(mut self, expires: Duration) -> Self {
@@ -501,7 +507,7 @@ impl Builder {
             address: options.address.clone(),
             client,
             ehlo: options.ehlo.clone(),
-            log_in: relay.pop_login.as_ref().map(|login| login.log_in.clone()),
+            log_in: relay.pop_login.as_ref().map(|login| login.log_in(traced)),
             policy,
             priority: relay.priority,
             weight: relay.weight,

@@ -12,7 +12,8 @@ use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use okuru_core::delivery::route::{self, Answer, Exchange, Query, QueryKind, Records, Resolution, Route};
+use okuru_core::delivery::route::{self, Resolution, Route};
+use okuru_core::dns::{Answer, Exchange, Inquiry, Output, Query, QueryKind, Records};
 use okuru_core::syntax::Domain;
 use okuru_core::{Error, ErrorCode};
 use tokio::task::JoinSet;
@@ -58,16 +59,18 @@ impl Resolver {
         Ok(Self { resolver, is_trusted: address.ip().is_loopback() })
     }
 
-    /// Makes a look-up of a [`Route`].
+    /// Makes a look-up of a machine.
     pub async fn look_up(&self, query: &Query) -> Answer {
-        let Ok(name) = Name::from_ascii(query.name.as_str()) else {
+        let Ok(mut name) = Name::from_labels(query.name.labels().map(str::as_bytes)) else {
             return Answer::new(Records::NxDomain);
         };
-        let name = Name::from_labels(name.iter()).unwrap_or(name);
+        name.set_fqdn(true);
         let kind = match query.kind {
             QueryKind::Mx => RecordType::MX,
             QueryKind::A => RecordType::A,
             QueryKind::Aaaa => RecordType::AAAA,
+            QueryKind::Txt => RecordType::TXT,
+            QueryKind::Ptr => RecordType::PTR,
         };
         match self.resolver.lookup(name.clone(), kind).await {
             Ok(found) => Answer {
@@ -89,17 +92,21 @@ impl Resolver {
         let mut random = [0; 8];
         // Without random numbers, servers of the same preference are tried in the same order each time.
         let _ = getrandom::fill(&mut random);
-        let mut route = Route::new(domain, config, random);
+        self.settle(Route::new(domain, config, random)).await
+    }
+
+    /// Drives a machine that asks the DNS to its end.
+    pub async fn settle<M: Inquiry>(&self, mut machine: M) -> M::Found {
         let clock = Instant::now();
         let mut asked = JoinSet::new();
         loop {
-            match route.poll(clock.elapsed()) {
-                route::Output::Resolve(query) => {
+            match machine.poll(clock.elapsed()) {
+                Output::Resolve(query) => {
                     let resolver = self.clone();
                     asked.spawn(async move { (query.id, resolver.look_up(&query).await) });
                 }
-                route::Output::Done(resolution) => return *resolution,
-                route::Output::Wait { deadline } => {
+                Output::Done(found) => return *found,
+                Output::Wait { deadline } => {
                     // Beyond what the clock can say is never.
                     let end = clock.checked_add(deadline).unwrap_or(clock + Duration::from_secs(3600));
                     let answered = poll_fn(|context| match ready!(asked.poll_join_next(context)) {
@@ -107,10 +114,10 @@ impl Resolver {
                         None => std::task::Poll::Pending,
                     });
                     match timeout_at(end, answered).await {
-                        Ok(Ok((id, answer))) => route.dns_answer(id, answer),
-                        // The look-up has gone wrong; the route gives up on it in time.
+                        Ok(Ok((id, answer))) => machine.dns_answer(id, answer),
+                        // The look-up has gone wrong; the machine gives up on it in time.
                         Ok(Err(_)) => {}
-                        Err(_) => route.deadline_passed(clock.elapsed().max(deadline)),
+                        Err(_) => machine.deadline_passed(clock.elapsed().max(deadline)),
                     }
                 }
             }
@@ -128,11 +135,30 @@ fn records(kind: QueryKind, found: &[Record]) -> Records {
     let records = match kind {
         QueryKind::Mx => Records::Exchanges(found.iter().filter_map(exchange).collect()),
         QueryKind::A | QueryKind::Aaaa => Records::Addresses(found.iter().filter_map(|it| it.data.ip_addr()).collect()),
+        QueryKind::Txt => Records::Texts(found.iter().filter_map(text).collect()),
+        QueryKind::Ptr => Records::Names(found.iter().filter_map(pointer).collect()),
     };
-    match &records {
-        Records::Exchanges(all) if all.is_empty() => Records::NoData,
-        Records::Addresses(all) if all.is_empty() => Records::NoData,
-        _ => records,
+    let is_empty = match &records {
+        Records::Exchanges(all) => all.is_empty(),
+        Records::Addresses(all) => all.is_empty(),
+        Records::Texts(all) => all.is_empty(),
+        Records::Names(all) => all.is_empty(),
+        _ => false,
+    };
+    if is_empty { Records::NoData } else { records }
+}
+
+fn text(record: &Record) -> Option<Vec<u8>> {
+    match &record.data {
+        RData::TXT(strings) => Some(strings.txt_data.concat()),
+        _ => None,
+    }
+}
+
+fn pointer(record: &Record) -> Option<String> {
+    match &record.data {
+        RData::PTR(name) => Some(name.to_ascii()),
+        _ => None,
     }
 }
 

@@ -93,7 +93,7 @@ impl Endpoint {
 }
 
 impl Entrance {
-    fn new(address: Address, config: Arc<Config>) -> Self {
+    pub(super) fn new(address: Address, config: Arc<Config>) -> Self {
         Self { address, config, tls: None, proxies: Vec::new() }
     }
 }
@@ -106,6 +106,8 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+    /// Nowhere: a stream that was there already, see [`Server::serve`](super::Server::serve).
+    Stream,
 }
 
 impl Address {
@@ -113,7 +115,7 @@ impl Address {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Tcp(address) => Some(address.port()),
-            Self::Unix(_) => None,
+            Self::Unix(_) | Self::Stream => None,
         }
     }
 }
@@ -123,6 +125,7 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(f),
             Self::Unix(path) => path.display().fmt(f),
+            Self::Stream => f.write_str("stream"),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use okuru_core::server::{Peer, Seed, Session, Tls};
+use okuru_core::server::{Config, Peer, Seed, Session, Tls};
 use okuru_core::{Error, ErrorCode};
 use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
@@ -70,20 +70,30 @@ impl<H: Handler> Server<H> {
         {
             return Err(usage("an endpoint with TLS needs a certificate"));
         }
-        let admission = Admission::new(self.limits);
-        let (phase, _) = watch::channel(Phase::Open);
-        let shared = Arc::new(Shared {
-            handler: self.handler,
-            limits: self.limits,
-            admission: Arc::clone(&admission),
-            buffers: Buffers::default(),
-            clock: Instant::now(),
-            visits: AtomicU64::new(0),
-            phase: phase.clone(),
-        });
-        let addresses = self.endpoints.iter().map(|endpoint| endpoint.entrance.address.clone()).collect();
-        let listening = self.endpoints.into_iter().map(|endpoint| runtime.spawn(listen(Arc::clone(&shared), endpoint)));
+        let (endpoints, shared) = (self.endpoints, Arc::new(Shared::new(self.handler, self.limits)));
+        let (admission, phase) = (Arc::clone(&shared.admission), shared.phase.clone());
+        let addresses = endpoints.iter().map(|endpoint| endpoint.entrance.address.clone()).collect();
+        let listening = endpoints.into_iter().map(|endpoint| runtime.spawn(listen(Arc::clone(&shared), endpoint)));
         Ok(Running { addresses, admission, phase, listening: listening.collect() })
+    }
+
+    /// Serves one client over a stream that is there already, such as standard input and output, and nobody else: endpoints have
+    /// no part in it. The future ends with the session; [`Handler::closed`] is told why. To be called within a runtime of tokio's.
+    ///
+    /// # Errors
+    ///
+    /// `usage` where `config` says that there is TLS, since there is no certificate.
+    pub async fn serve(self, stream: impl Stream + 'static, config: impl Into<Arc<Config>>) -> Result<(), Error> {
+        let config = config.into();
+        if config.tls != Tls::None {
+            return Err(Error::new(ErrorCode::Usage, "a stream that is there already is served without TLS"));
+        }
+        let shared = Shared::new(self.handler, self.limits);
+        if let Ok(place) = shared.admission.enter() {
+            let entrance = Entrance::new(Address::Stream, config);
+            serve(&shared, &entrance, Box::new(stream), None, place).await;
+        }
+        Ok(())
     }
 }
 
@@ -168,6 +178,20 @@ struct Shared<H> {
     clock: Instant,
     visits: AtomicU64,
     phase: watch::Sender<Phase>,
+}
+
+impl<H> Shared<H> {
+    fn new(handler: H, limits: Limits) -> Self {
+        Self {
+            handler,
+            limits,
+            admission: Admission::new(limits),
+            buffers: Buffers::default(),
+            clock: Instant::now(),
+            visits: AtomicU64::new(0),
+            phase: watch::channel(Phase::Open).0,
+        }
+    }
 }
 
 async fn listen<H: Handler>(shared: Arc<Shared<H>>, endpoint: Endpoint) {

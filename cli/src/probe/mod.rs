@@ -11,13 +11,14 @@ use crate::arguments::ProbeArguments;
 use crate::connection;
 use crate::exit::{Exit, Failure};
 use crate::report;
+use crate::trace;
 use findings::Findings;
 
 /// Connects, and tells what the server is like.
 pub(crate) fn run(arguments: &ProbeArguments) -> Result<Exit, Failure> {
     // Nobody logs in.
     let url = connection::without_user(&arguments.server);
-    let (info, error) = look(connection::options(&url, &arguments.connection, arguments.trace)?);
+    let (info, error) = look(connection::options(&url, &arguments.connection, trace::shown(arguments.trace).as_ref())?);
     let findings = Findings::new(url, &info, error.as_ref());
     let text = match arguments.json {
         true => findings.json(),

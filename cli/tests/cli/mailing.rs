@@ -202,3 +202,21 @@ fn only_those_who_are_left_get_it_again() {
     assert_eq!(server.messages()[0].rcpts, ["RCPT TO:<c@example.org>"]);
     assert_eq!(run.json()[0]["recipients"][0]["address"], "c@example.org");
 }
+
+#[test]
+fn a_terminal_is_shown_how_far_it_has_come() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::usual();
+    let program = env!("CARGO_BIN_EXE_okuru");
+    let files = letters(folder.path(), 10).join(" ");
+    // As `script` runs it, it has a terminal.
+    let send = format!("{program} send --tls none --server {} --rate 10/s {files}", server.url());
+    let mut script = std::process::Command::new("script");
+    script.args(["-q", "-e", "-c", &send, "/dev/null"]).env("TERM", "xterm").env("COLUMNS", "100").stdin(Stdio::null());
+    let output = script.output().expect("script is there");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    for wanted in ["5/10", "/s", "accepted", "10 messages: 10 accepted"] {
+        assert!(shown.contains(wanted), "no {wanted}: {shown}");
+    }
+}

@@ -1,11 +1,12 @@
 //! Clients that other people have written, and Postfix, deliver into `okuru sink`: what arrives is byte for byte what was sent.
-//! A browser reads its page.
+//! A browser reads its page. Programs that call sendmail get `okuru sendmail`.
 //!
 //! They are there once `tests/servers/install` has run; Node.js with npm has to be there already.
 
 mod clients;
 mod node;
 mod postfix;
+mod sendmail;
 #[path = "../support/sink.rs"]
 mod started_sink;
 mod web;

@@ -1,6 +1,6 @@
 //! nodemailer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
 
@@ -14,21 +14,27 @@ pub(crate) fn install(folder: &Path) {
     run_client(Command::new("npm").current_dir(folder).args(arguments));
 }
 
-/// Sends a message so many times, over a transport of nodemailer's with these options.
-fn nodemailer(stage: &Stage, transport: &serde_json::Value, times: u32) -> String {
+/// Sends a message so many times, over a transport of nodemailer's with these options, in an environment that has these variables.
+pub(crate) fn nodemailer(
+    stage: &Stage,
+    transport: &serde_json::Value,
+    times: u32,
+    variables: &[(&str, &PathBuf)],
+) -> String {
     static INSTALLED: Once = Once::new();
     let folder = beside("nodemailer");
     INSTALLED.call_once(|| install(&folder));
     let envelope = json!({ "from": "ann@example.com", "to": ["bob@example.org"] });
     let task = json!({ "transport": transport, "envelope": envelope, "file": stage.file(&message()), "times": times });
-    run_client(Command::new("node").arg(folder.join("send.mjs")).arg(task.to_string()))
+    let mut node = Command::new("node");
+    run_client(node.envs(variables.iter().copied()).arg(folder.join("send.mjs")).arg(task.to_string()))
 }
 
 #[test]
 fn nodemailer_in_clear_and_with_tls() {
     let stage = Stage::new(&[]);
     let plain = json!({ "host": "127.0.0.1", "port": stage.sink.port(), "secure": false });
-    let printed = nodemailer(&stage, &plain, 1);
+    let printed = nodemailer(&stage, &plain, 1, &[]);
     assert!(printed.contains("queued as SINK1"), "{printed}");
     let (content, told) = stage.arrived();
     assert!(content == message());
@@ -44,7 +50,7 @@ fn nodemailer_in_clear_and_with_tls() {
                 "host": "127.0.0.1", "port": port, "secure": secure, "requireTLS": true, "tls": tls, "auth": auth,
                 "authMethod": method, "pool": true, "maxConnections": 1,
             });
-            nodemailer(&stage, &transport, 3);
+            nodemailer(&stage, &transport, 3, &[]);
             for _ in 0..3 {
                 let (content, told) = stage.arrived();
                 assert!(content == message());

@@ -36,15 +36,16 @@ fn smtp_source_as_load() {
 }
 
 /// Postfix, which hands on what is for relayed.test. It stops when this is dropped, since its stdin closes.
-struct Relay {
+pub(crate) struct Relay {
     process: Child,
-    port: u64,
+    /// What there is: see tests/servers/README.md.
+    pub(crate) told: Value,
 }
 
 impl Relay {
-    fn start(next_hop: u16) -> Self {
+    pub(crate) fn start(next_hop: u16) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/servers/run.py");
-        let arguments = ["postfix", "--next-hop", &next_hop.to_string()];
+        let arguments = ["postfix", "dovecot", "--next-hop", &next_hop.to_string()];
         let mut command = Command::new(program);
         let mut process = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -52,7 +53,17 @@ impl Relay {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("there is no Postfix (the reason is on stderr); as root, run tests/servers/install")
         });
-        Self { process, port: told["postfix"]["ports"]["mx"].as_u64().unwrap() }
+        Self { process, told }
+    }
+
+    /// The port of this service.
+    pub(crate) fn port(&self, service: &str) -> u64 {
+        self.told["postfix"]["ports"][service].as_u64().unwrap()
+    }
+
+    /// The port of this service of Dovecot, where its users log in.
+    fn dovecot(&self, service: &str) -> u64 {
+        self.told["dovecot"]["ports"][service].as_u64().unwrap()
     }
 }
 
@@ -72,7 +83,7 @@ fn postfix_in_front() {
     let relay = Relay::start(stage.sink.port());
     let file = stage.file(&message());
     let mut command = Command::new(env!("CARGO_BIN_EXE_okuru"));
-    command.args(["send", "--server", &format!("smtp://127.0.0.1:{}", relay.port), "--tls", "none"]);
+    command.args(["send", "--server", &format!("smtp://127.0.0.1:{}", relay.port("mx")), "--tls", "none"]);
     command.args(["--to", "bob@relayed.test", "--repeat", &MESSAGES.to_string(), &file]);
     assert_eq!(run_client(&mut command), format!("{MESSAGES} messages: {MESSAGES} accepted\n"));
     for _ in 0..MESSAGES {
@@ -86,4 +97,25 @@ fn postfix_in_front() {
     }
     drop(relay);
     assert_eq!(stage.sink.count_rest(), 0);
+}
+
+#[test]
+fn a_login_by_pop3_before_and_the_whole_dialogue() {
+    let stage = Stage::new(&[]);
+    let relay = Relay::start(stage.sink.port());
+    let user = &relay.told["users"][0];
+    let (name, password) = (user["name"].as_str().unwrap(), user["password"].as_str().unwrap());
+    let file = stage.file(&message());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_okuru"));
+    command.args(["send", "--server", &format!("smtp://127.0.0.1:{}", relay.port("mx")), "--trace"]);
+    command.args(["--ca", relay.told["tls"]["ca"].as_str().unwrap(), "--to", "bob@example.test"]);
+    command.args(["--pop-before", &format!("pop3://{name}:{password}@127.0.0.1:{}", relay.dovecot("pop3"))]).arg(&file);
+    let output = command.output().unwrap();
+    let dialogue = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{dialogue}");
+    let place = |line: &str| dialogue.find(line).unwrap_or_else(|| panic!("no {line}: {dialogue}"));
+    assert!(place("S: +OK Dovecot") < place("C: STLS") && place("C: STLS") < place("-- TLS"));
+    assert!(place("-- TLS") < place("C: AUTH ") && place("C: AUTH ") < place("C: EHLO "));
+    assert!(place("C: EHLO ") < place("C: MAIL FROM:"));
+    assert!(!dialogue.contains(password), "{dialogue}");
 }

@@ -44,7 +44,8 @@ pub(super) enum Phase {
 /// One connection to a server, as a machine: a pure function of what is handed in. See the [module](super) for how to
 /// drive it.
 ///
-/// It begins when the transport is there, and before anything has been read or written.
+/// It begins when the transport is there, and before anything has been read or written; or later, by
+/// [`adopt`](Self::adopt).
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(super) config: Config,
@@ -83,6 +84,17 @@ impl Connection {
             wants_quit: false,
             config,
         }
+    }
+
+    /// A connection that somebody else has opened: the server has been greeted, TLS and log-in are behind it, no transaction
+    /// is open and no reply is due. It is ready at once. `capabilities` are those of the last EHLO; none after HELO.
+    pub fn adopt(config: Config, capabilities: Capabilities, tls: Option<TlsInfo>) -> Self {
+        let mut adopted = Self::new(config);
+        adopted.phase = Phase::Ready;
+        adopted.sender.learn(&capabilities, adopted.config.pipelining);
+        adopted.capabilities = capabilities;
+        adopted.tls = tls;
+        adopted
     }
 
     /// Takes a message. It ends by exactly one [`Event::Finished`].

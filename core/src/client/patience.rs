@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::connection::{Connection, Phase};
 use super::wire::{Asked, Due};
-use crate::error::{Error, ErrorCode, Step};
+use crate::error::{Error, ErrorCode, Step, in_words};
 
 /// How long the other side may take for something.
 pub(super) struct Patience {
@@ -26,7 +26,7 @@ impl Patience {
             ErrorCode::TimeoutWrite => "the server took no bytes",
             _ => "no complete reply came",
         };
-        Error::new(self.code, format!("{what} within {} s", self.timeout.as_secs_f32())).at(self.step)
+        Error::new(self.code, format!("{what} within {}", in_words(self.timeout))).at(self.step)
     }
 }
 

@@ -87,6 +87,13 @@ impl Value {
         Ok(number as u32)
     }
 
+    /// May be none at all.
+    pub(super) fn octets(&self) -> Result<u64, Error> {
+        let whole = |number: &f64| (0.0..=9e15).contains(number) && *number % 1.0 == 0.0;
+        let number = self.number().filter(whole).ok_or_else(|| wanted("a number of octets"))?;
+        Ok(number as u64)
+    }
+
     pub(super) fn size(&self) -> Result<usize, Error> {
         Ok(usize::try_from(self.count()?).unwrap_or(usize::MAX))
     }

@@ -13,7 +13,7 @@ use super::output::{Closed, Event, Failure, Output};
 use super::repeated_secret::{without_secret, without_text};
 use super::wire::Wire;
 use crate::client::{Tls, TlsInfo};
-use crate::error::{Error, ErrorCode, Step};
+use crate::error::{Error, ErrorCode, Step, in_words};
 use crate::sasl::{Mechanism, Secret};
 use crate::syntax::{Pop3Capabilities, Pop3Code, Pop3Framer, Pop3Response, Pop3Timestamp};
 
@@ -167,7 +167,7 @@ impl Connection {
             Phase::Handshake => (ErrorCode::TimeoutTls, "the TLS handshake did not end"),
             _ => (ErrorCode::TimeoutReply, "no complete reply came"),
         };
-        let what = format!("{what} within {} s", timeout.as_secs_f32());
+        let what = format!("{what} within {}", in_words(timeout));
         self.hang_up(Error::new(code, what).at(self.step()));
     }
 

@@ -27,6 +27,34 @@ fn no_more_is_wanted_than_can_be_sent_soon() {
 }
 
 #[test]
+fn a_million_messages_are_never_held_at_once() {
+    const MESSAGES: u64 = 1_000_000;
+    let relay = Destination::host("mx");
+    let mut config = config(1);
+    config.host.messages_per_connection = u32::MAX;
+    let mut fake = Fake::new(config);
+    let (mut fed, mut most) = (0, 0);
+    fake.submit(fed, &relay);
+    fake.says();
+    fake.ready(1);
+    for sent in 0..MESSAGES {
+        while fed + 1 < MESSAGES && fake.dispatcher.wants_message() {
+            fed += 1;
+            fake.submit(fed, &relay);
+        }
+        most = most.max(fake.dispatcher.metrics().messages);
+        fake.says();
+        fake.accept(sent);
+        fake.outcomes.clear();
+        fake.tried.clear();
+    }
+    fake.says();
+    let metrics = fake.dispatcher.metrics();
+    assert_eq!((metrics.totals.accepted, metrics.messages), (MESSAGES, 0));
+    assert!(most <= Capacity::default().ready + 1, "{most}");
+}
+
+#[test]
 fn one_slow_destination_does_not_stop_the_others() {
     let capacity = Capacity { ready: 10, ready_per_destination: 2, deliveries: 50, ..Capacity::default() };
     let mut fake = Fake::new(Config { capacity, ..config(1) });

@@ -27,6 +27,8 @@ pub(crate) struct Delivered {
     pub(crate) to: String,
     /// How many servers it went over.
     pub(crate) hops: usize,
+    /// The Received headers that were added: each server writes its own number of the message there.
+    pub(crate) trace: Vec<u8>,
     /// As it was sent, but for LF in place of CRLF.
     pub(crate) content: Vec<u8>,
 }
@@ -70,7 +72,11 @@ impl Post {
                 let _ = fs::remove_file(entry.path());
                 let delivered = Delivered::parse(owner, &raw);
                 let first_line = delivered.content.split(|&byte| byte == b'\n').next().unwrap_or_default().to_vec();
-                sorted.entry(first_line).or_default().push(delivered);
+                let copies = sorted.entry(first_line).or_default();
+                // A server that is killed when it has just delivered a message delivers the same one again.
+                if !copies.contains(&delivered) {
+                    copies.push(delivered);
+                }
             }
         }
     }
@@ -79,7 +85,8 @@ impl Post {
 impl Delivered {
     /// Takes off what was added on the way: Return-Path, X-Original-To and Delivered-To, then one Received for each server.
     fn parse(owner: &str, raw: &[u8]) -> Self {
-        let mut this = Self { from: String::new(), to: owner.to_owned(), hops: 0, content: Vec::new() };
+        let mut this =
+            Self { from: String::new(), to: owner.to_owned(), hops: 0, trace: Vec::new(), content: Vec::new() };
         let mut rest = raw;
         loop {
             let length = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |end| end + 1);
@@ -93,8 +100,11 @@ impl Delivered {
                     this.to = if owner == "*" || owner == address { address } else { format!("{address} at {owner}") };
                 }
                 Some(("X-Original-To", _)) if this.hops == 0 => {}
-                Some(("Received", _)) => this.hops += 1,
-                _ if this.hops > 0 && text.starts_with([' ', '\t']) => {}
+                Some(("Received", _)) => {
+                    this.hops += 1;
+                    this.trace.extend_from_slice(line);
+                }
+                _ if this.hops > 0 && text.starts_with([' ', '\t']) => this.trace.extend_from_slice(line),
                 _ => {
                     this.content = rest.to_vec();
                     return this;

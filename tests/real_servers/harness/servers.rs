@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,13 @@ pub(crate) struct Servers {
     pub(crate) told: Told,
     pub(crate) post: Post,
     process: Child,
+    line: Option<Mutex<Line>>,
+}
+
+/// What is said to the keeper of the servers, and what it answers.
+struct Line {
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
 }
 
 /// The line of JSON; see `tests/servers/README.md`.
@@ -32,6 +39,9 @@ pub(crate) struct Told {
     postfix: Server,
     dovecot: Option<Server>,
     knot: Option<NameServer>,
+    /// Further Postfixes.
+    #[serde(default)]
+    exchangers: Vec<Server>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +88,7 @@ impl Servers {
         SHARED.get_or_init(|| Self::start(&["postfix", "dovecot"]))
     }
 
-    /// Servers of one's own.
+    /// Servers of one's own, by the arguments of `run.py`.
     pub(crate) fn start(names: &[&str]) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers/run.py");
         let mut process = Command::new(&program)
@@ -88,14 +98,25 @@ impl Servers {
             .spawn()
             .unwrap_or_else(|error| panic!("{} can't be run: {error}", program.display()));
         let mut line = String::new();
-        let stdout = process.stdout.take().expect("it was asked for");
-        BufReader::new(stdout).read_line(&mut line).expect("it writes UTF-8");
+        let stdin = process.stdin.take().expect("it was asked for");
+        let mut stdout = BufReader::new(process.stdout.take().expect("it was asked for"));
+        stdout.read_line(&mut line).expect("it writes UTF-8");
         let told: Told = serde_json::from_str(&line).unwrap_or_else(|_| {
             panic!("there are no mail servers (the reason is on stderr); as root, run tests/servers/install")
         });
-        let servers = told.dovecot.iter().chain([&told.postfix]);
+        let servers = told.dovecot.iter().chain([&told.postfix]).chain(&told.exchangers);
         let mailboxes = servers.flat_map(|server| server.mailboxes.clone());
-        Self { post: Post::of(mailboxes), told, process }
+        Self { post: Post::of(mailboxes), told, process, line: Some(Mutex::new(Line { stdin, stdout })) }
+    }
+
+    /// `kill NAME` or `start NAME`, with a Postfix's name: `postfix`, or `postfix-at-ADDRESS`. It is done when this returns.
+    pub(crate) fn order(&self, order: &str) {
+        let line = self.line.as_ref().expect("they run");
+        let Line { stdin, stdout } = &mut *line.lock().expect("nobody panics while holding it");
+        writeln!(stdin, "{order}").expect("somebody listens");
+        let mut answer = String::new();
+        stdout.read_line(&mut answer).expect("it writes UTF-8");
+        assert!(answer.contains(order), "{order}: {answer} (the reason is on stderr)");
     }
 
     /// The port of a role of Postfix.
@@ -162,7 +183,7 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
+        self.line = None;
         // Nobody is left whom a failure could be told.
         let _ = self.process.wait();
     }

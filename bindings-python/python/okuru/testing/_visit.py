@@ -7,7 +7,7 @@ import ssl
 from time import monotonic_ns
 from typing import Any, Callable, Optional
 
-from okuru._okuru import Session
+from okuru._okuru import SinkSession
 from okuru.testing._tls import ServerTls
 
 #: How long a client has to read our last words.
@@ -20,7 +20,7 @@ class Visit:
     def __init__(
         self,
         sock: socket.socket,
-        session: Session,
+        session: SinkSession,
         context: Optional[ssl.SSLContext],
         take: Callable[[dict[str, Any], Optional[str]], None],
         tell: Callable[[str], None],

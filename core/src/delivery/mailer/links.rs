@@ -94,6 +94,11 @@ impl Links {
         Some(&mut link.state)
     }
 
+    /// The connection of a session, be it that it is still being opened.
+    pub(super) fn of_session(&self, session: SessionId) -> Option<ConnectionId> {
+        self.by_session.get(&session).copied()
+    }
+
     /// The same, if messages go over it.
     pub(super) fn woken_session(&mut self, session: SessionId) -> Option<&mut Session> {
         let connection = *self.by_session.get(&session)?;

@@ -320,11 +320,15 @@ impl Mailer {
                     session.machine.command(Query::Noop);
                 }
             }
-            dispatcher::Output::Close { session } => {
-                if let Some(session) = self.links.woken_session(session) {
-                    session.machine.quit();
+            dispatcher::Output::Close { session } => match self.links.woken_session(session) {
+                Some(session) => session.machine.quit(),
+                // The host is still opening it.
+                None => {
+                    if let Some(connection) = self.links.of_session(session) {
+                        self.over(now, connection, Closed::Quit);
+                    }
                 }
-            }
+            },
             dispatcher::Output::Abort { session, delivery } => {
                 if let Some(session) = self.links.woken_session(session)
                     && let Some(number) = session.number_of(delivery)

@@ -80,7 +80,7 @@ pub enum Output {
         /// The name of the server, as [`Server::name`](super::Server::name) has it.
         server: Arc<str>,
     },
-    /// Close the socket. What could not be written before the last input must be thrown away: outcomes say that it was not
+    /// Close the socket, or give up opening it. What could not be written before the last input must be thrown away: outcomes say that it was not
     /// sent; only a QUIT that came since may be written. The connection is not heard of again.
     Close {
         /// Which.

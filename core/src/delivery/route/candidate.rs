@@ -3,10 +3,9 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::answer::Records;
 use super::config::Config;
-use super::look_ups::Found;
 use super::resolution::Host;
+use crate::dns::{Found, Name, Records};
 use crate::syntax::Domain;
 
 /// Whom the look-ups of addresses are about.
@@ -58,8 +57,8 @@ impl Candidate {
     /// Takes what was found about its addresses.
     pub(super) fn found(&mut self, of_v6: bool, found: Found) {
         self.authenticated &= found.authenticated;
-        if found.canonical.is_some() {
-            self.canonical = found.canonical;
+        if let Some(canonical) = found.canonical {
+            self.canonical = host_name(&canonical).or(self.canonical.take());
         }
         match found.records {
             Records::Addresses(addresses) => {
@@ -67,7 +66,7 @@ impl Candidate {
                 *self.addresses_mut(of_v6) = addresses.collect();
             }
             Records::Failed => self.failed = true,
-            Records::Exchanges(_) | Records::Alias(_) | Records::NoData | Records::NxDomain => {}
+            _ => {}
         }
     }
 
@@ -104,6 +103,11 @@ impl Candidate {
     fn addresses_mut(&mut self, of_v6: bool) -> &mut Vec<IpAddr> {
         if of_v6 { &mut self.v6 } else { &mut self.v4 }
     }
+}
+
+/// What the DNS calls a host, if a host can have that name.
+pub(super) fn host_name(name: &Name) -> Option<Domain> {
+    name.as_str().parse().ok()
 }
 
 /// Each once, by turns, so that a bound leaves some of both.

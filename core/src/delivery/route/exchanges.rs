@@ -6,10 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::answer::Exchange;
 use super::candidate::Candidate;
 use super::config::Config;
 use super::resolution::Skipped;
+use crate::dns::Exchange;
 use crate::syntax::Domain;
 
 /// What the MX records of a domain come to.

@@ -8,28 +8,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::answer::{Answer, Query, QueryId, QueryKind, Records};
-use super::candidate::{About, Candidate, Fate};
+use super::candidate::{About, Candidate, Fate, host_name};
 use super::config::{Config, Families};
 use super::exchanges::{Exchanges, Random, drop_not_better, select};
-use super::look_ups::{Found, LookUps};
 use super::resolution::{BAD_SYNTAX, DIRECTORY, LOOP, NO_ROUTE, NO_SUCH_SYSTEM, NULL_MX, Resolution, Skipped, Verdict};
+use crate::dns::{self, Answer, Found, LookUps, Name, QueryId, QueryKind, Records};
 use crate::syntax::{Domain, EnhancedCode};
 
 /// What the host is to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Output {
-    /// Make this look-up, and hand in what came of it: [`Route::dns_answer`]. Others may be asked for before it is answered.
-    Resolve(Query),
-    /// Nothing to do before an answer comes, or `deadline` passes: [`Route::deadline_passed`].
-    Wait {
-        /// On the clock of the host.
-        deadline: Duration,
-    },
-    /// This is where mail goes. Stays the same for ever.
-    Done(Box<Resolution>),
-}
+pub type Output = dns::Output<Resolution>;
 
 /// From a domain to the servers to try. See the [module](super) for how to drive it.
 #[derive(Clone, Debug)]
@@ -78,11 +65,13 @@ enum Kind {
     Literal,
 }
 
+dns::inquiry!(Route => Resolution);
+
 impl Route {
     /// A route to `domain`. `random` decides among servers of the same preference; without it the load is not shared.
     pub fn new(domain: &Domain, config: Arc<Config>, random: [u8; 8]) -> Self {
         let mut route = Self {
-            look_ups: LookUps::new(config.limits),
+            look_ups: LookUps::new(config.limits.aliases, config.limits.look_ups),
             config,
             domain: domain.clone(),
             random: Random::new(random),
@@ -145,7 +134,10 @@ impl Route {
                 let reason = format!("{} is an address literal of an unknown kind", self.domain);
                 self.conclude(Verdict::Invalid, Some(BAD_SYNTAX), reason);
             }
-            None => self.look_ups.ask(Topic::Exchanges, self.domain.clone(), QueryKind::Mx),
+            None => match Name::try_from(&self.domain) {
+                Ok(name) => self.look_ups.ask(Topic::Exchanges, name, QueryKind::Mx),
+                Err(error) => self.conclude(Verdict::Invalid, Some(BAD_SYNTAX), String::from(error.what())),
+            },
         }
     }
 
@@ -173,10 +165,9 @@ impl Route {
     fn exchanges_found(&mut self, found: Found) {
         self.authenticated = found.authenticated;
         // RFC 5321 §5.1: an alias is processed as if its target had been the domain.
-        let name = found.canonical.unwrap_or_else(|| self.domain.clone());
+        let name = found.canonical.as_ref().and_then(host_name).unwrap_or_else(|| self.domain.clone());
         let exchanges = match found.records {
             Records::Exchanges(records) => select(&records, &self.config, &mut self.random, &mut self.skipped),
-            Records::NoData | Records::Addresses(_) | Records::Alias(_) => Exchanges::None,
             Records::NxDomain => {
                 let reason = format!("there is no domain {name}");
                 return self.conclude(Verdict::NoSuchDomain, Some(NO_SUCH_SYSTEM), reason);
@@ -186,6 +177,7 @@ impl Route {
                 let reason = format!("the MX records of {name} can't be looked up for now");
                 return self.conclude(Verdict::Temporary, Some(DIRECTORY), reason);
             }
+            _ => Exchanges::None,
         };
         let (candidates, kind) = match exchanges {
             Exchanges::None => ([Candidate::new(name, None)].into(), Kind::Implicit),
@@ -200,12 +192,14 @@ impl Route {
     }
 
     fn ask_for_addresses(&mut self, candidates: &[Candidate]) {
-        for (index, candidate) in candidates.iter().enumerate().filter(|(_, it)| !it.name.is_literal()) {
+        for (index, candidate) in candidates.iter().enumerate() {
+            // A literal has none.
+            let Ok(name) = Name::try_from(&candidate.name) else { continue };
             for (kind, of_v6) in [(QueryKind::Aaaa, true), (QueryKind::A, false)] {
                 let unwanted = if of_v6 { Families::V4 } else { Families::V6 };
                 if self.config.families != unwanted {
                     let about = About { candidate: index, of_v6 };
-                    self.look_ups.ask(Topic::Addresses(about), candidate.name.clone(), kind);
+                    self.look_ups.ask(Topic::Addresses(about), name.clone(), kind);
                 }
             }
         }

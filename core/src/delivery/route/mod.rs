@@ -29,19 +29,17 @@
 //! # Ok::<(), okuru_core::Error>(())
 //! ```
 
-mod answer;
 mod candidate;
 mod config;
 mod exchanges;
 mod fallback;
-mod look_ups;
 mod machine;
 mod policy;
 mod resolution;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Exchange, Query, QueryId, QueryKind, Records};
+pub use crate::dns::{Answer, Exchange, Query, QueryId, QueryKind, Records};
 pub use config::{Config, Families, Leniency, Limits, Ourselves};
 pub use fallback::{relay_may_help, relay_may_take};
 pub use machine::{Output, Route};

@@ -238,7 +238,7 @@ fn aliases() {
         ("d.test ALIAS d.test", "temporary 4.4.3"),
         ("d.test ALIAS x.test\nx.test ALIAS d.test", "temporary 4.4.3"),
         ("d.test ALIAS a..b", "temporary 4.4.3"),
-        ("d.test ALIAS [192.0.2.1]", "temporary 4.4.3"),
+        ("d.test ALIAS [192.0.2.1]", "no_such_domain 5.1.2"),
         // Of a server.
         ("d.test MX 1 w.test\nw.test CNAME m.test", "w.test 1 192.0.2.1"),
         ("d.test MX 1 w.test\nw.test ALIAS m.test", "w.test 1 192.0.2.1"),

@@ -1,17 +1,17 @@
-//! What is asked of the DNS, and what it says.
+//! Questions and answers.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::syntax::Domain;
+use super::Name;
 
-/// Names a look-up of a [`Route`](super::Route).
+/// Names a look-up of one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub u32);
 
 /// What records are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum QueryKind {
     /// MX (RFC 1035 §3.3.9).
     Mx,
@@ -19,6 +19,10 @@ pub enum QueryKind {
     A,
     /// AAAA: addresses of IPv6 (RFC 3596).
     Aaaa,
+    /// TXT (RFC 1035 §3.3.14).
+    Txt,
+    /// PTR (RFC 1035 §3.3.12).
+    Ptr,
 }
 
 impl QueryKind {
@@ -28,6 +32,8 @@ impl QueryKind {
             Self::Mx => "MX",
             Self::A => "A",
             Self::Aaaa => "AAAA",
+            Self::Txt => "TXT",
+            Self::Ptr => "PTR",
         }
     }
 }
@@ -35,10 +41,10 @@ impl QueryKind {
 /// A look-up to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// What [`dns_answer`](super::Route::dns_answer) is to name.
+    /// What the `dns_answer` of the machine is to name.
     pub id: QueryId,
-    /// The name, absolute: no search list applies.
-    pub name: Domain,
+    /// The name.
+    pub name: Name,
     /// Which records.
     pub kind: QueryKind,
 }
@@ -69,6 +75,10 @@ pub enum Records {
     Exchanges(Vec<Exchange>),
     /// To [`QueryKind::A`] or [`QueryKind::Aaaa`].
     Addresses(Vec<IpAddr>),
+    /// To [`QueryKind::Txt`]: each record, its strings joined with nothing between them.
+    Texts(Vec<Vec<u8>>),
+    /// To [`QueryKind::Ptr`]: each name, with a dot at the end or without.
+    Names(Vec<String>),
     /// The name is an alias of this one, and the resolver has left it at that.
     Alias(String),
     /// The name is there, and has no such records.
