@@ -62,7 +62,7 @@ impl Receiver {
     ) -> PyResult<Self> {
         let configure = || {
             let mut config = Config::new(name.parse()?);
-            let faults: Vec<Fault> = faults.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+            let faults: Vec<Fault> = faults.into_iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
             let faults = Faults::new(faults);
             if lmtp {
                 config.protocol = Protocol::Lmtp;
@@ -84,7 +84,7 @@ impl Receiver {
             }
             config.role = if has_users && !has_domains { Role::Submission } else { Role::Mx };
             config.relay = RelayPolicy {
-                local: domains.iter().map(|domain| domain.parse()).collect::<Result<_, _>>()?,
+                local: domains.into_iter().map(|domain| domain.parse()).collect::<Result<_, _>>()?,
                 networks: Vec::new(),
                 // It goes no further than into this sink.
                 dangerously_for_anyone: !has_users && !has_domains,

@@ -28,7 +28,7 @@ class ScriptedServer:
         self.lines: list[str] = []
         self.contents: list[bytes] = []
         self.turns = 0
-        self._unread = b""
+        self._unread = bytearray()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> ScriptedServer:
@@ -64,7 +64,7 @@ class ScriptedServer:
         self._say(told)
         if verb == "DATA" and told.startswith("354"):
             # With nobody to take it, the content is a lone dot.
-            self._unread = b"\r\n" + self._unread
+            self._unread[:0] = b"\r\n"
             self.contents.append(self._line(b"\r\n.\r\n")[2:])
             for number in range(self._finals):
                 self._say(self._rule(f"<content {number}>") or "250 taken")
@@ -81,7 +81,7 @@ class ScriptedServer:
             asked = False
             self._unread += data
         line, _, self._unread = self._unread.partition(end)
-        return line
+        return bytes(line)
 
     def _say(self, reply: str) -> None:
         self._sock.sendall(reply.replace("\n", "\r\n").encode() + b"\r\n")

@@ -33,7 +33,7 @@ class ServerTls:
 
     def read(self) -> tuple[bytes, bool]:
         """All plaintext that is there, and whether there will be no more."""
-        chunks = []
+        chunks: list[bytes] = []
         try:
             while True:
                 chunk = self._tls.read(1 << 16)

@@ -18,7 +18,7 @@ use sha2::Sha256;
 use crate::syntax::dkim::{Algorithm, KeyRecord, KeyType};
 use crate::{Error, ErrorCode};
 
-/// A private key that signs. What it is wiped when it is dropped, and is shown by nothing.
+/// A private key that signs. It is wiped when it is dropped, and shown by nothing.
 #[derive(Clone)]
 pub struct SigningKey(Kind);
 
