@@ -56,7 +56,7 @@ node: servers node-build ## Every test of the packages for Node.js, in Node.js, 
 	cd bindings-node && node --test test/runtimes.test.mjs
 
 node-build: targets ## Build the addon, the module in WebAssembly and the driver over both
-	cd bindings-node && npm ci --silent
+	cd bindings-node && npm install --silent --no-save
 	$(CARGO) build --locked --release -p okuru-node
 	node bindings-wasm/scripts/build.mjs
 	cd bindings-node && npm run --silent build
