@@ -50,7 +50,7 @@ impl Connection {
         lmtp: bool,
         verified_tls: bool,
     ) -> PyResult<Self> {
-        let lines = offered.iter().map(|(keyword, words)| format!("250-{keyword} {words}\r\n"));
+        let lines = offered.into_iter().map(|(keyword, words)| format!("250-{keyword} {words}\r\n"));
         let hello =
             lines.chain(["250 HELP\r\n".to_owned()]).fold("250-adopted\r\n".to_owned(), |all, line| all + &line);
         let hello = syntax::Reply::parse(hello.as_bytes()).map_err(|error| raised(py, &error))?;
