@@ -21,7 +21,7 @@ VERSIONS = (
     ("6.0.10", ("3.12", "3.13", "3.14")),
     ("6.1.3", ("3.12", "3.13", "3.14")),
 )
-WITH = ("pytest==8.4.2", "cryptography==46.0.3")
+WITH = ("pytest==8.4.2", "cryptography==50.0.2")
 
 
 def interpreter(version: str) -> "str | None":
