@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 CARGO_FUZZ = 0.13.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets python python-release wheels venv node node-build npm
+.PHONY: help demo test bench instructions format lint docs unit corpus fuzz no-std servers targets python python-release django wheels venv node node-build npm
 
 help: ## Tell what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,9 @@ python: servers venv ## Build the Python package, check its types and stubs, and
 
 python-release: venv # as it is released: what the bench measures
 	cd bindings-python && .venv/bin/maturin develop --locked --quiet --release
+
+django: python-release ## Test the Django backend with each version of Django that an interpreter here can run
+	cd bindings-python && .venv/bin/python django_matrix.py
 
 wheels: venv ## Build the Python wheel and sdist, and send a message with each from a clean environment
 	$(CARGO) build --locked -p okuru-cli

@@ -164,12 +164,15 @@ _SETTINGS = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
 
 def _letter(email: Any) -> Message:
     from email import policy
+    from email.message import EmailMessage
     from email.utils import parseaddr
 
     flat = email.message()
     addresses = [parseaddr(address)[1] for address in email.recipients()]
     sender = parseaddr(email.from_email)[1]
-    content = flat.as_bytes(policy=policy.SMTP) if hasattr(flat, "policy") else flat.as_bytes(linesep="\r\n")
+    # Django makes a class of its own before 6.0, which knows line ends but no policies.
+    is_modern = isinstance(flat, EmailMessage)
+    content = flat.as_bytes(policy=policy.SMTP) if is_modern else flat.as_bytes(linesep="\r\n")
     return message(content, sender=sender, recipients=addresses)
 
 
