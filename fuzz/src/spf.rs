@@ -194,7 +194,6 @@ fn look_at(request: &Request, verdict: &Verdict, config: &Config) {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is handed strings")]
 fn is_harmless(text: &String) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }
