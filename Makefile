@@ -77,8 +77,7 @@ fuzz: ## Fuzz each target for FUZZ_SECONDS (60)
 	done
 
 python: servers venv ## Build the Python package, check its types and stubs, and test it
-	$(CARGO) build --locked -p okuru-cli
-	$(CARGO) build --locked -p okuru-tests --bin vectors-json
+	$(CARGO) build --locked --workspace --all-features --bins
 	cd bindings-python && .venv/bin/maturin develop --locked --quiet && .venv/bin/mypy && \
 	    MYPYPATH=python .venv/bin/python -m mypy.stubtest okuru._okuru && \
 	    .venv/bin/python -X dev -m pytest -q
