@@ -59,7 +59,7 @@ node-build: targets ## Build the addon, the module in WebAssembly and the driver
 	cd bindings-node && npm install --silent --no-save
 	$(CARGO) build --locked --release -p okuru-node
 	node bindings-wasm/scripts/build.mjs
-	cd bindings-node && npm run --silent build
+	cd bindings-node && npm run --silent build && node_modules/.bin/tsc -p .
 
 npm: node-build ## Pack the packages for npm, in target/npm
 	node bindings-node/scripts/pack.mjs
