@@ -47,8 +47,7 @@ def test_views_share_connections(with_mailers: bool) -> None:
     assert goodbyes == connections
 
 
-@pytest.mark.parametrize("with_mailers", WAYS)
-def test_failures(with_mailers: bool) -> None:
+def test_failures() -> None:
     with Sink(faults=["refuse"]) as sink:
         assert run("failures", sink, False) == ["reply.rejected", 0, 0]
         assert sink.messages == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import Any, AsyncIterable, AsyncIterator, BinaryIO, Iterable, Iterator, Optional, Union, cast
 
 from okuru._errors import error
@@ -23,15 +24,15 @@ CHUNK = 256 << 10
 LONGEST_HEADER = 1 << 20
 
 
-class Source:
+class Source(ABC):
     """A content that is asked for piece by piece."""
 
     size: Optional[int] = None
     rewindable = False
 
+    @abstractmethod
     def read(self, offset: int) -> bytes:
         """What follows from ``offset`` on, some of it; empty at the end."""
-        raise NotImplementedError
 
 
 class FileSource(Source):
